@@ -1,0 +1,134 @@
+//! Calling the protocol, and carrying out what it asked for.
+//!
+//! Every call goes through here, so that this is the one place which knows whether a protocol
+//! is being called, has panicked, or handed over.
+
+use super::super::desk::Desk;
+use super::super::line::Wish;
+use super::super::phase::Phase;
+use super::super::protocol::Protocol;
+use super::super::request::Request;
+use super::super::transport::Transport;
+use super::{CloseReason, Closed, Connection};
+
+impl<S: 'static> Connection<S> {
+    /// Whether a call to the protocol panicked. Such a connection is over, and says no more.
+    pub(super) fn is_spoilt(&mut self, desk: &mut Desk<S>) -> bool {
+        if self.line.is_in_call && !matches!(self.line.phase, Phase::Closed(_)) {
+            desk.next_protocol = None;
+            self.forget_buffers(desk);
+            self.line.enter(Phase::Closed(CloseReason::Panicked));
+        }
+        self.line.is_in_call
+    }
+
+    /// Calls the protocol. Everything that reaches it goes through here.
+    #[inline]
+    pub(super) fn call<R>(
+        &mut self,
+        desk: &mut Desk<S>,
+        state: &mut S,
+        call: impl FnOnce(&mut dyn Protocol<S>, &mut Transport<'_, S>, &mut S) -> R,
+    ) -> R {
+        // Another connection's call may have panicked after it asked for a successor.
+        desk.next_protocol = None;
+        self.line.is_in_call = true;
+        let mut transport = Transport {
+            line: &mut self.line,
+            desk,
+        };
+        let result = call(&mut *self.protocol, &mut transport, state);
+        self.line.is_in_call = false;
+        if desk.next_protocol.is_some() {
+            self.hand_over(desk, state);
+        }
+        result
+    }
+
+    /// The protocol asked to be replaced.
+    fn hand_over(&mut self, desk: &mut Desk<S>, state: &mut S) {
+        while let Some(next) = desk.next_protocol.take() {
+            if !self.line.phase.is_open() {
+                return;
+            }
+            self.protocol = next;
+            self.line.deadline = None;
+            self.line.is_paused = false;
+            // What the predecessor left is offered in the next turn.
+            self.line.is_yielding = true;
+            self.line.is_in_call = true;
+            let mut transport = Transport {
+                line: &mut self.line,
+                desk,
+            };
+            self.protocol.connected(&mut transport, state);
+            self.line.is_in_call = false;
+        }
+    }
+
+    /// Carries out what was asked during the calls of one input. Ends every input.
+    #[inline]
+    pub(super) fn settle(&mut self, desk: &mut Desk<S>, state: &mut S) {
+        match self.line.wish {
+            Wish::Nothing => {}
+            Wish::FinishWriting => self.line.finish_writing(desk.now),
+            Wish::Finish => self.line.finish(desk.now, CloseReason::Finished),
+            Wish::Abort => self.line.end(CloseReason::Aborted),
+        }
+        self.line.wish = Wish::Nothing;
+        if let Phase::Open = self.line.phase {
+            // The common case: nothing below applies.
+        } else {
+            self.settle_closing(desk, state);
+        }
+        if cfg!(debug_assertions) {
+            self.check_invariants();
+        }
+    }
+
+    fn settle_closing(&mut self, desk: &mut Desk<S>, state: &mut S) {
+        if !self.line.phase.takes_input()
+            && let Some(kept) = self.line.kept.take()
+        {
+            desk.pool.put_kept(kept);
+        }
+        if let Phase::Flushing { reason, .. } = self.line.phase
+            && self.line.is_input_ended
+            && self.is_flushed()
+        {
+            self.line.end(reason);
+        }
+        if let Phase::Ending(reason) = self.line.phase {
+            let closed = Closed::new(reason, self.line.unsent());
+            self.forget_buffers(desk);
+            self.line.enter(Phase::Closed(reason));
+            self.line.is_in_call = true;
+            let mut transport = Transport {
+                line: &mut self.line,
+                desk,
+            };
+            self.protocol.closed(&mut transport, state, closed);
+            desk.next_protocol = None;
+            self.line.is_in_call = false;
+        }
+    }
+
+    /// Gives the buffers back, and lets those go on who were paused for this connection's sake.
+    fn forget_buffers(&mut self, desk: &mut Desk<S>) {
+        self.release_sources(desk);
+        self.line.release(&mut desk.pool);
+        if let Some(slot) = self.line.layer.take() {
+            desk.pool.held -= slot.unsent().len();
+        }
+    }
+
+    pub(super) fn release_sources(&mut self, desk: &mut Desk<S>) {
+        if let Some(queue) = &mut self.line.out {
+            let sources = queue
+                .sources
+                .drain(..)
+                .map(|source| Request::Release { source });
+            desk.requests.extend(sources);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What the connections of one driver share: the operator's desk.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::pool::Pool;
+use super::protocol::Protocol;
+use super::remote::{NoPost, Post};
+use super::request::Request;
+
+/// What all [`Connection`](super::Connection)s of one driver share: the last reading of the
+/// clock, spare buffers, and the requests that conversations made of others.
+///
+/// Whoever drives a connection by hand makes one desk, sets its time before each input, and
+/// looks for requests after it.
+pub struct Desk<S> {
+    pub(super) now: Instant,
+    pub(super) wall_time: SystemTime,
+    pub(super) pool: Pool,
+    pub(super) requests: VecDeque<Request<S>>,
+    /// What `become_protocol` was given in the call that is under way.
+    pub(super) next_protocol: Option<Box<dyn Protocol<S>>>,
+    pub(super) post: Arc<dyn Post>,
+}
+
+impl<S> Desk<S> {
+    /// A desk at the time `now`, without a post: its connections' Remotes reach nobody.
+    #[must_use]
+    pub fn new(now: Instant, wall_time: SystemTime) -> Self {
+        Self::with_post(now, wall_time, Arc::new(NoPost))
+    }
+
+    /// A desk whose connections' [`Remote`](super::Remote)s post through `post`.
+    #[must_use]
+    pub fn with_post(now: Instant, wall_time: SystemTime, post: Arc<dyn Post>) -> Self {
+        Self {
+            now,
+            wall_time,
+            pool: Pool::new(),
+            requests: VecDeque::new(),
+            next_protocol: None,
+            post,
+        }
+    }
+
+    /// Sets the time at which the next inputs happen. `now` never goes back; an earlier one is
+    /// ignored. The wall clock may do as it likes: no deadline depends on it.
+    pub fn set_time(&mut self, now: Instant, wall_time: SystemTime) {
+        self.now = self.now.max(now);
+        self.wall_time = wall_time;
+    }
+
+    /// Sets the monotonic time alone, within a turn.
+    pub(crate) fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// The time that was last set.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The oldest request that a conversation made of others. A driver that cannot carry one
+    /// out drops it.
+    pub fn poll_request(&mut self) -> Option<Request<S>> {
+        self.requests.pop_front()
+    }
+
+    /// Whether a request waits.
+    #[must_use]
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    pub(crate) fn request_count(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Puts a request back to the end of the queue, or adds one of the host's.
+    pub(crate) fn push_request(&mut self, request: Request<S>) {
+        self.requests.push_back(request);
+    }
+
+    /// Bytes in memory that are kept or unsent, over all connections of this desk. Shared bytes
+    /// count once for each connection that has them queued.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.pool.held
+    }
+}
+
+impl<S> fmt::Debug for Desk<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("now", &self.now)
+            .field("requests", &self.requests)
+            .field("held", &self.pool.held)
+            .finish_non_exhaustive()
+    }
+}

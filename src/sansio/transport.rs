@@ -1,0 +1,259 @@
+//! What a protocol is handed during a call: it records requests and performs none.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+
+use super::address::Address;
+use super::closing::Closing;
+use super::connection_id::{ConnectionId, ListenerId};
+use super::desk::Desk;
+use super::file_range::FileRange;
+use super::limits::Limits;
+use super::line::{Line, Wish};
+use super::protocol::Protocol;
+use super::remote::Remote;
+use super::request::{Request, WhenFull};
+use super::writer::Writer;
+
+/// What a [`Protocol`] may ask for during a call.
+///
+/// Everything asked for is carried out after the call returns, in order. What is asked of a
+/// connection that has ended is ignored, so nothing here fails.
+pub struct Transport<'a, S> {
+    pub(super) line: &'a mut Line,
+    pub(super) desk: &'a mut Desk<S>,
+}
+
+/// Writing.
+impl<S> Transport<'_, S> {
+    /// Appends a copy of `bytes` to what goes out.
+    #[inline]
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.writer().write(bytes);
+    }
+
+    /// Appends `bytes` without copying them.
+    pub fn write_shared(&mut self, bytes: Bytes) {
+        self.writer().write_shared(bytes);
+    }
+
+    /// Appends part of a file. See [`FileRange`] for what is promised of it.
+    pub fn write_file(&mut self, range: FileRange) {
+        self.writer().write_file(range);
+    }
+
+    /// The output side alone.
+    #[inline]
+    pub fn writer(&mut self) -> Writer<'_> {
+        Writer {
+            line: self.line,
+            pool: &mut self.desk.pool,
+            now: self.desk.now,
+        }
+    }
+
+    /// Bytes written that the system has not accepted.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.line.unsent()
+    }
+
+    /// Whether the protocol is asked to produce nothing more for now: what is unsent rose above
+    /// [`Limits::high_water`] and has not come down to [`Limits::low_water`]. Meanwhile the peer
+    /// is not read from; at the end [`writable`](Protocol::writable) is called.
+    #[must_use]
+    pub fn is_backpressured(&self) -> bool {
+        self.line.is_backpressured
+    }
+}
+
+/// Reading and time.
+impl<S> Transport<'_, S> {
+    /// Offers no input until [`resume_reading`](Self::resume_reading), and reads none: the peer
+    /// is held back by its own system.
+    pub fn pause_reading(&mut self) {
+        self.line.is_paused = true;
+    }
+
+    /// Ends [`pause_reading`](Self::pause_reading). What was kept is offered again, with no new
+    /// byte needed.
+    pub fn resume_reading(&mut self) {
+        self.line.is_paused = false;
+    }
+
+    /// Gives way: others are served before this connection's kept input is offered again. For a
+    /// slice that holds a thousand requests.
+    pub fn yield_now(&mut self) {
+        self.line.is_yielding = true;
+    }
+
+    /// Whether what was received and not used is at [`Limits::input`]. Bytes left unused now
+    /// end the connection.
+    #[must_use]
+    pub fn is_input_full(&self) -> bool {
+        self.line.is_input_full
+    }
+
+    /// Calls [`expired`](Protocol::expired) with [`Timeout::Own`](super::Timeout::Own) at
+    /// `deadline`. There is one: a later call moves it. While it is set, the connection's idle
+    /// timeout stands back.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.line.deadline = Some(deadline);
+    }
+
+    /// Forgets the deadline.
+    pub fn clear_deadline(&mut self) {
+        self.line.deadline = None;
+    }
+
+    /// The deadline that is set.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.line.deadline
+    }
+
+    /// The time of this call: monotonic, for deadlines.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.desk.now
+    }
+
+    /// The wall clock as the turn began, to be shown to people. No deadline depends on it.
+    #[must_use]
+    pub fn wall_time(&self) -> SystemTime {
+        self.desk.wall_time
+    }
+}
+
+/// Closing, and handing over.
+impl<S> Transport<'_, S> {
+    /// Closes in order: what is queued is sent, then FIN, then input is thrown away until the
+    /// peer's FIN (closing with input unread would reset the connection and lose what the peer
+    /// has not read yet); all by [`Limits::closing`]. Nothing written after this is sent.
+    pub fn finish(&mut self) {
+        self.line.ask(Wish::Finish);
+    }
+
+    /// Closes our direction alone: what is queued is sent, then FIN. Reading goes on.
+    pub fn finish_writing(&mut self) {
+        self.line.ask(Wish::FinishWriting);
+    }
+
+    /// Resets the connection: what is queued is dropped and the peer sees an error.
+    pub fn abort(&mut self) {
+        self.line.ask(Wish::Abort);
+    }
+
+    /// Hands the connection over to `next` when this call has returned. Input that this call
+    /// leaves unused goes to `next`, output stays queued, the protocol's deadline is forgotten,
+    /// a pause ends. The last one asked for in a call wins.
+    pub fn become_protocol(&mut self, next: impl Protocol<S>) {
+        self.desk.next_protocol = Some(Box::new(next));
+    }
+}
+
+/// Who is talking, and others.
+impl<S> Transport<'_, S> {
+    /// This connection's name, for others to reach it by.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.line.id
+    }
+
+    /// The listener that accepted this connection; none for one that we opened or adopted.
+    #[must_use]
+    pub fn listener(&self) -> Option<ListenerId> {
+        self.line.origin.listener
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn peer(&self) -> &Address {
+        &self.line.peer
+    }
+
+    /// Our address, where the driver knows it.
+    #[must_use]
+    pub fn local(&self) -> Option<&Address> {
+        self.line
+            .local
+            .as_deref()
+            .or(self.line.origin.local.as_ref())
+    }
+
+    /// The limits of this connection.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.line.limits()
+    }
+
+    /// A value that reaches this connection from any thread.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.line.id, Arc::clone(&self.desk.post))
+    }
+
+    /// Queues `bytes` on the connection `to`, which may be this one.
+    pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
+        let from = self.line.id;
+        self.desk.requests.push_back(Request::Send {
+            to,
+            from,
+            bytes,
+            when_full,
+        });
+    }
+
+    /// Queues `bytes` on every other connection of the listener that accepted this one. A
+    /// connection that no listener accepted reaches nobody.
+    pub fn broadcast(&mut self, bytes: Bytes, when_full: WhenFull) {
+        let Some(listener) = self.line.origin.listener else {
+            return;
+        };
+        let from = Some(self.line.id);
+        let request = Request::Broadcast {
+            listener,
+            from,
+            bytes,
+            when_full,
+            next_slot: 0,
+        };
+        self.desk.requests.push_back(request);
+    }
+
+    /// Closes the connection `to`, which may be this one.
+    pub fn close(&mut self, to: ConnectionId, closing: Closing) {
+        if to == self.line.id {
+            return self.line.ask_closing(closing);
+        }
+        self.desk.requests.push_back(Request::Close { to, closing });
+    }
+
+    /// Hands `message` to the [`notified`](Protocol::notified) of the connection `to`.
+    pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
+        self.desk
+            .requests
+            .push_back(Request::Notify { to, message });
+    }
+
+    /// Opens a connection to `address` on which `protocol` converses. Where that fails,
+    /// `protocol` gets `closed` alone, with the reason.
+    pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
+        let protocol = Box::new(protocol);
+        self.desk.requests.push_back(Request::Connect {
+            address,
+            protocol,
+            limits,
+        });
+    }
+}
+
+impl<S> fmt::Debug for Transport<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Transport").field(&self.line).finish()
+    }
+}
