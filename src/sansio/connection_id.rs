@@ -13,6 +13,9 @@ impl ConnectionId {
     /// Generations use 31 bits, so that the highest tokens stay free for a poll's own sources.
     pub(crate) const MAX_GENERATION: u32 = u32::MAX >> 1;
 
+    /// The id of a connection that never had a slot, because it could not be opened.
+    pub(crate) const NOBODY: Self = Self::new(u32::MAX, Self::MAX_GENERATION);
+
     /// The id of slot `slot` in its `generation`-th use. Only a driver makes these.
     #[must_use]
     pub const fn new(slot: u32, generation: u32) -> Self {

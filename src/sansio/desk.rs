@@ -79,9 +79,14 @@ impl<S> Desk<S> {
         self.requests.len()
     }
 
-    /// Puts a request back to the end of the queue, or adds one of the host's.
+    /// Adds a request of the host's.
     pub(crate) fn push_request(&mut self, request: Request<S>) {
         self.requests.push_back(request);
+    }
+
+    /// Puts the rest of a request back, to be the next.
+    pub(crate) fn put_request_back(&mut self, request: Request<S>) {
+        self.requests.push_front(request);
     }
 
     /// Bytes in memory that are kept or unsent, over all connections of this desk. Shared bytes

@@ -48,6 +48,12 @@ impl Origin {
         }
     }
 
+    /// The local address that all of them have, if they do.
+    #[must_use]
+    pub const fn local(&self) -> Option<&Address> {
+        self.local.as_ref()
+    }
+
     /// The limits.
     #[must_use]
     pub const fn limits(&self) -> &Limits {

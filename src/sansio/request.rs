@@ -47,8 +47,8 @@ pub enum Request<S> {
     Send {
         /// Whose output to queue them on.
         to: ConnectionId,
-        /// Who asked, and is paused under [`WhenFull::PauseSource`].
-        from: ConnectionId,
+        /// Who asked, if a connection, and is paused under [`WhenFull::PauseSource`].
+        from: Option<ConnectionId>,
         /// The bytes, shared.
         bytes: Bytes,
         /// What to do when `to` is over its mark.

@@ -199,7 +199,7 @@ impl<S> Transport<'_, S> {
 
     /// Queues `bytes` on the connection `to`, which may be this one.
     pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
-        let from = self.line.id;
+        let from = Some(self.line.id);
         self.desk.requests.push_back(Request::Send {
             to,
             from,

@@ -1,0 +1,124 @@
+//! What work on the loop's thread may do to the loop. It is not the loop: it cannot turn it.
+
+use std::any::Any;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::engine::Entry;
+use super::mailbox::Mailbox;
+use super::stats::Stats;
+use crate::sansio::{
+    Address, Closing, Connection, ConnectionId, ConnectionMap, Desk, Limits, ListenerId, Protocol,
+    Request, WhenFull,
+};
+
+/// Reaches into the loop between callbacks: for work that was [posted](super::Handle::post), and
+/// for the host itself.
+///
+/// Like a [`Transport`](crate::Transport) it records requests, which are carried out in order.
+pub struct Control<'a, S> {
+    pub(super) desk: &'a mut Desk<S>,
+    pub(super) connections: &'a dyn Visit<S>,
+    pub(super) stats: &'a Stats,
+    pub(super) mailbox: &'a Mailbox<S>,
+}
+
+impl<S> Control<'_, S> {
+    /// Queues `bytes` on the connection `to`.
+    pub fn send(&mut self, to: ConnectionId, bytes: impl Into<Bytes>, when_full: WhenFull) {
+        let bytes = bytes.into();
+        self.desk.push_request(Request::Send {
+            to,
+            from: None,
+            bytes,
+            when_full,
+        });
+    }
+
+    /// Queues `bytes` on every connection of `listener`.
+    pub fn broadcast(
+        &mut self,
+        listener: ListenerId,
+        bytes: impl Into<Bytes>,
+        when_full: WhenFull,
+    ) {
+        let bytes = bytes.into();
+        let request = Request::Broadcast {
+            listener,
+            from: None,
+            bytes,
+            when_full,
+            next_slot: 0,
+        };
+        self.desk.push_request(request);
+    }
+
+    /// Hands `message` to the connection `to`.
+    pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
+        self.desk.push_request(Request::Notify { to, message });
+    }
+
+    /// Closes the connection `to`.
+    pub fn close(&mut self, to: ConnectionId, closing: Closing) {
+        self.desk.push_request(Request::Close { to, closing });
+    }
+
+    /// Opens a connection to `address` on which `protocol` converses.
+    pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
+        let protocol = Box::new(protocol);
+        self.desk.push_request(Request::Connect {
+            address,
+            protocol,
+            limits,
+        });
+    }
+
+    /// Shows every connection to `visit`.
+    pub fn visit(&self, visit: &mut dyn FnMut(&Connection<S>)) {
+        self.connections.visit(visit);
+    }
+
+    /// What the loop has done so far, but for the turn that is under way.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        self.stats
+    }
+
+    /// The time of this turn.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.desk.now()
+    }
+
+    /// Begins to drain, in the next turn.
+    pub fn drain(&mut self, grace: Duration) {
+        // It refuses only when the loop is gone, and the loop is who is calling.
+        let _ = self.mailbox.order(|orders| orders.drain = Some(grace));
+    }
+
+    /// Ends [`run`](super::EventLoop::run) after the next turn.
+    pub fn stop(&mut self) {
+        let _ = self.mailbox.order(|orders| orders.is_stop = true);
+    }
+}
+
+impl<S> fmt::Debug for Control<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The connections of a loop, whatever their streams are.
+pub(super) trait Visit<S> {
+    fn visit(&self, visit: &mut dyn FnMut(&Connection<S>));
+}
+
+impl<S, T> Visit<S> for ConnectionMap<Entry<S, T>> {
+    fn visit(&self, visit: &mut dyn FnMut(&Connection<S>)) {
+        self.iter().for_each(|(_, entry)| visit(&entry.connection));
+    }
+}

@@ -1,0 +1,123 @@
+//! The graceful end: no new work, finish what was begun, close by a deadline.
+
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use super::service::Input;
+use super::turn::Ended;
+use crate::net::Network;
+use crate::sansio::{CloseReason, Stage};
+
+/// How the connections ended that were open when a drain began, or opened during it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// In order, with everything sent.
+    pub finished: u64,
+    /// Aborted, because the drain came to its deadline.
+    pub aborted: u64,
+    /// For another reason, such as a peer that went away.
+    pub otherwise: u64,
+}
+
+/// A drain under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    deadline: Instant,
+    /// The first slot whose connection was not told yet; none when all were.
+    next_slot: Option<usize>,
+    tally: Drained,
+}
+
+impl Drain {
+    /// When something is to be done; none for now.
+    pub(super) const fn next_step(&self) -> Option<Instant> {
+        match self.next_slot {
+            Some(_) => None,
+            None => Some(self.deadline),
+        }
+    }
+
+    pub(super) fn note_closed(&mut self, reason: CloseReason) {
+        match reason {
+            CloseReason::Finished => self.tally.finished += 1,
+            CloseReason::Stopped => self.tally.aborted += 1,
+            _ => self.tally.otherwise += 1,
+        }
+    }
+}
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    /// Begins to drain. While that is under way, a second call can only shorten it.
+    pub(crate) fn begin_drain(&mut self, grace: Duration) {
+        let deadline = self.net.now() + grace;
+        match &mut self.drain {
+            Some(drain) => drain.deadline = drain.deadline.min(deadline),
+            None => {
+                self.drain = Some(Drain {
+                    deadline,
+                    next_slot: Some(0),
+                    tally: Drained::default(),
+                });
+            }
+        }
+        for listener in self.listeners.iter_mut().filter_map(Option::take) {
+            self.net.close_listener(listener.into_socket());
+        }
+    }
+
+    /// A stop signal asks for a drain, and a further one for the end.
+    pub(super) fn take_stop_signals(&mut self) {
+        if self.net.take_stop_signals() == 0 {
+            return;
+        }
+        if self.drain.is_some() {
+            self.ended = Some(Ended::Stopped);
+        } else {
+            self.begin_drain(self.signal_grace.unwrap_or_default());
+        }
+    }
+
+    /// Tells those not yet told, aborts what is left at the deadline, and ends the loop when
+    /// nobody is left.
+    pub(super) fn drain_on(&mut self, state: &mut S) {
+        let Some(drain) = &self.drain else { return };
+        let (deadline, from) = (drain.deadline, drain.next_slot);
+        if let Some(from) = from {
+            self.tell_stopping(from, state);
+        }
+        if self.desk.now() >= deadline {
+            let left: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
+            for id in left {
+                self.touch(id, Input::Fail(CloseReason::Stopped), state);
+            }
+        }
+        if let Some(drain) = &self.drain
+            && drain.next_slot.is_none()
+            && self.connections.len() == 0
+        {
+            self.ended = Some(Ended::Drained(drain.tally));
+            self.drain = None;
+        }
+    }
+
+    fn tell_stopping(&mut self, from: usize, state: &mut S) {
+        let end = self.connections.slot_count().min(from + MOST_TOLD_AT_ONCE);
+        for slot in from..end {
+            let Some(id) = self.connections.id_at(slot) else {
+                continue;
+            };
+            let entry = self.connections.get(id);
+            if entry.is_some_and(|entry| entry.connection.stage() != Stage::Closed) {
+                self.touch(id, Input::Stopping, state);
+            }
+        }
+        let is_done = end >= self.connections.slot_count();
+        if let Some(drain) = &mut self.drain {
+            drain.next_slot = (!is_done).then_some(end);
+        }
+    }
+}
+
+/// So many slots are visited in a turn, so that a drain of many keeps turns short.
+const MOST_TOLD_AT_ONCE: usize = 1024;

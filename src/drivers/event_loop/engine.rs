@@ -1,0 +1,485 @@
+//! What an event loop is made of, over any network.
+//!
+//! The engine must never free a slot but at the end of a round, never lose an edge (what was
+//! not read to its end is on a list, or flagged on its connection), and never let the failure
+//! of one connection out of a round.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Handle;
+use super::accept::ListenerEntry;
+use super::config::Config;
+use super::control::Control;
+use super::drain::Drain;
+use super::mailbox::{Letter, Mailbox};
+use super::stats::Stats;
+use super::turn::{Deadline, Ended, Turn};
+use super::wheel::TimerWheel;
+use crate::net::{ListenOptions, Network, Readiness};
+use crate::sansio::{
+    Address, Connection, ConnectionId, ConnectionMap, Desk, Error, Limits, ListenerId, Origin,
+    Protocol,
+};
+
+/// Who connected, for the factory that makes its protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The peer's address.
+    pub address: Address,
+    /// The listener it came by.
+    pub listener: ListenerId,
+}
+
+pub(super) type Factory<S> = Box<dyn FnMut(Peer) -> Box<dyn Protocol<S>> + Send>;
+
+/// Hides which protocol a factory makes.
+pub(super) fn boxed<S, P, F>(mut factory: F) -> Factory<S>
+where
+    P: Protocol<S>,
+    F: FnMut(Peer) -> P + Send + 'static,
+{
+    Box::new(move |peer| Box::new(factory(peer)))
+}
+
+/// A connection with its stream, and what the system last said about it.
+pub(super) struct Entry<S, T> {
+    pub(super) connection: Connection<S>,
+    /// Taken when the slot is freed, and never missing before.
+    pub(super) stream: Option<T>,
+    /// A read is worth trying: no read has met would-block since the system said so.
+    pub(super) is_readable: bool,
+    /// A write is worth trying.
+    pub(super) is_writable: bool,
+    /// The system announced an end or an error: it may announce nothing more.
+    pub(super) is_hung_up: bool,
+    /// On the ready list. At most once.
+    pub(super) is_queued: bool,
+    /// On the list of those to be flushed at the end of the round. At most once.
+    pub(super) is_touched: bool,
+    /// On the list of those to be freed at the end of the round.
+    pub(super) is_leaving: bool,
+}
+
+impl<S, T> Entry<S, T> {
+    pub(super) fn new(connection: Connection<S>, stream: T) -> Self {
+        Self {
+            connection,
+            stream: Some(stream),
+            is_readable: false,
+            is_writable: true,
+            is_hung_up: false,
+            is_queued: false,
+            is_touched: false,
+            is_leaving: false,
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Engine<S, N: Network> {
+    pub(super) net: N,
+    pub(super) desk: Desk<S>,
+    pub(super) connections: ConnectionMap<Entry<S, N::Stream>>,
+    /// By listener number; a stopped one leaves its place empty for ever.
+    pub(super) listeners: Vec<Option<ListenerEntry<S, N::Listener>>>,
+    pub(super) wheel: TimerWheel,
+    /// Connections to be served: ready, or with work left over.
+    pub(super) queue: VecDeque<ConnectionId>,
+    /// Connections that got output from others, to be flushed at the end of the round.
+    pub(super) touched: VecDeque<ConnectionId>,
+    /// Connections that are over, to be freed at the end of the round.
+    pub(super) leaving: Vec<ConnectionId>,
+    /// Connections not read from because the loop held too much.
+    pub(super) parked: Vec<ConnectionId>,
+    /// Readiness fetched by a poll; kept for its allocation.
+    pub(super) ready: Vec<Readiness>,
+    /// Whether the last poll may have left events behind.
+    pub(super) is_poll_full: bool,
+    /// Where bytes are read to. One for all: a connection keeps only what was not used.
+    pub(super) buffer: Box<[u8]>,
+    pub(super) mailbox: Arc<Mailbox<S>>,
+    /// Letters taken out of the mailbox and not yet opened.
+    pub(super) letters: VecDeque<Letter<S>>,
+    pub(super) per_address: HashMap<IpAddr, usize>,
+    /// Until when accepting rests, descriptors being out.
+    pub(super) accept_rests_until: Option<Instant>,
+    /// When the log last said so.
+    pub(super) last_exhaustion_log: Option<Instant>,
+    pub(super) drain: Option<Drain>,
+    /// How long a drain begun by a signal may take.
+    pub(super) signal_grace: Option<Duration>,
+    pub(super) ended: Option<Ended>,
+    pub(super) turn: Turn,
+    pub(super) stats: Stats,
+    pub(super) config: Config,
+    #[cfg(debug_assertions)]
+    process: u32,
+}
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    pub(crate) fn new(mut net: N, config: Config) -> io::Result<Self> {
+        let waker = net.waker(tokens::WAKER)?;
+        let mailbox = Arc::new(Mailbox::new(config.mailbox, waker));
+        let (now, wall_time) = (net.now(), net.wall_time());
+        Ok(Self {
+            desk: Desk::with_post(now, wall_time, Arc::clone(&mailbox) as _),
+            net,
+            connections: ConnectionMap::new(),
+            listeners: Vec::new(),
+            wheel: TimerWheel::new(now),
+            queue: VecDeque::new(),
+            touched: VecDeque::new(),
+            leaving: Vec::new(),
+            parked: Vec::new(),
+            ready: Vec::new(),
+            is_poll_full: false,
+            buffer: vec![0; config.read_size].into_boxed_slice(),
+            mailbox,
+            letters: VecDeque::new(),
+            per_address: HashMap::new(),
+            accept_rests_until: None,
+            last_exhaustion_log: None,
+            drain: None,
+            signal_grace: None,
+            ended: None,
+            turn: Turn::default(),
+            stats: Stats::default(),
+            config,
+            #[cfg(debug_assertions)]
+            process: std::process::id(),
+        })
+    }
+
+    /// Notes what the system said about one source. Serves nothing yet.
+    pub(crate) fn ready(&mut self, readiness: Readiness) {
+        self.turn.events += 1;
+        match readiness.token {
+            tokens::WAKER => {} // The mailbox is looked at in every turn.
+            tokens::SIGNALS => self.take_stop_signals(),
+            token => match tokens::listener(token, self.listeners.len()) {
+                Some(number) => {
+                    if let Some(listener) = &mut self.listeners[number] {
+                        listener.is_ready = true;
+                    }
+                }
+                None => self.note_ready(tokens::connection(token), readiness),
+            },
+        }
+    }
+
+    fn note_ready(&mut self, id: ConnectionId, readiness: Readiness) {
+        // A stale event finds nobody: the generation differs.
+        let Some(entry) = self.connections.get_mut(id) else {
+            return;
+        };
+        entry.is_readable |= readiness.readable;
+        entry.is_writable |= readiness.writable;
+        entry.is_hung_up |= readiness.hung_up;
+        if !entry.is_queued {
+            entry.is_queued = true;
+            self.queue.push_back(id);
+        }
+    }
+
+    /// Puts a connection on the list of those to be served.
+    pub(super) fn enqueue(&mut self, id: ConnectionId) {
+        if let Some(entry) = self.connections.get_mut(id)
+            && !entry.is_queued
+        {
+            entry.is_queued = true;
+            self.queue.push_back(id);
+        }
+    }
+
+    /// When the next turn should be made.
+    pub(crate) fn next_deadline(&self) -> Deadline {
+        let has_work = !self.queue.is_empty()
+            || !self.touched.is_empty()
+            || !self.leaving.is_empty()
+            || self.desk.has_requests()
+            || self.mailbox.is_pending()
+            || !self.letters.is_empty()
+            || self.is_accept_due();
+        if has_work {
+            return Deadline::Now;
+        }
+        let drain = self.drain.as_ref().map(|drain| drain.next_step());
+        let at = self
+            .wheel
+            .next_deadline()
+            .map_or(Deadline::Never, Deadline::At)
+            .or_at(self.accept_rests_until)
+            .or_at(drain.flatten());
+        match at {
+            Deadline::At(at) if at <= self.desk.now() => Deadline::Now,
+            _ if drain.is_some_and(|at| at.is_none()) => Deadline::Now,
+            at => at,
+        }
+    }
+
+    /// Adds a connection in its slot, not yet told that it is connected.
+    pub(super) fn add(
+        &mut self,
+        mut stream: N::Stream,
+        peer: Address,
+        protocol: Box<dyn Protocol<S>>,
+        origin: Arc<Origin>,
+    ) -> io::Result<ConnectionId> {
+        let net = &mut self.net;
+        let mut registered = Ok(());
+        let desk = &self.desk;
+        let id = self.connections.insert_with(|id| {
+            registered = net.register(&mut stream, tokens::of_connection(id));
+            Entry::new(Connection::new(id, protocol, origin, peer, desk), stream)
+        });
+        if let Err(error) = registered {
+            self.connections.remove(id);
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    /// Adds a stream that is connected, outside of any listener.
+    pub(crate) fn add_stream(
+        &mut self,
+        stream: N::Stream,
+        peer: Address,
+        protocol: Box<dyn Protocol<S>>,
+        limits: Limits,
+    ) -> Result<ConnectionId, Error> {
+        let local = self.net.local(&stream);
+        let id = self
+            .add(stream, peer, protocol, Arc::new(Origin::new(limits)))
+            .map_err(|error| Error::io("cannot register a stream", error))?;
+        if let (Some(entry), Some(local)) = (self.connections.get_mut(id), local) {
+            entry.connection.set_local(local);
+        }
+        // That it is connected is found out when it is first served.
+        self.enqueue(id);
+        Ok(id)
+    }
+
+    pub(crate) fn connect(
+        &mut self,
+        address: &Address,
+        protocol: Box<dyn Protocol<S>>,
+        limits: Limits,
+    ) -> Result<ConnectionId, Error> {
+        let attempt = || format!("cannot connect to {address}");
+        let now = self.net.now();
+        self.desk.set_now(now);
+        let stream = self
+            .net
+            .connect(address)
+            .map_err(|error| Error::io(attempt(), error))?;
+        let id = self
+            .add(
+                stream,
+                address.clone(),
+                protocol,
+                Arc::new(Origin::new(limits)),
+            )
+            .map_err(|error| Error::io(attempt(), error))?;
+        self.rearm(id);
+        Ok(id)
+    }
+
+    /// Arms the one timer of a connection, if it must fire earlier than it would. One that may
+    /// fire later is left as it is, and armed again when it fires too early: most are bumped a
+    /// thousand times before they would ever fire.
+    pub(super) fn rearm(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get(id) else {
+            return;
+        };
+        let Some(deadline) = entry.connection.poll_deadline() else {
+            return;
+        };
+        let slot = id.slot() as usize;
+        if self
+            .wheel
+            .armed_at(slot)
+            .is_none_or(|armed| deadline < armed)
+        {
+            self.wheel.arm(slot, deadline);
+        }
+    }
+
+    /// Frees the slots of connections that ended in this round.
+    pub(super) fn free_closed(&mut self) {
+        while let Some(id) = self.leaving.pop() {
+            let Some(entry) = self.connections.remove(id) else {
+                continue;
+            };
+            self.wheel.cancel(id.slot() as usize);
+            self.note_freed(&entry.connection);
+            let Entry {
+                connection, stream, ..
+            } = entry;
+            if let Some(stream) = stream {
+                let by_reset = connection
+                    .close_reason()
+                    .is_some_and(|reason| reason.resets());
+                self.net.close(stream, by_reset);
+            }
+            self.drop_connection(connection);
+        }
+    }
+
+    /// Books that a connection's slot is free.
+    fn note_freed(&mut self, connection: &Connection<S>) {
+        self.turn.closed += 1;
+        self.accept_rests_until = None;
+        if let Some(reason) = connection.close_reason() {
+            self.stats.note_closed(reason);
+            if let Some(drain) = &mut self.drain {
+                drain.note_closed(reason);
+            }
+        }
+        let Some(listener) = connection.listener() else {
+            return;
+        };
+        if let Some(Some(listener)) = self.listeners.get_mut(listener.number() as usize) {
+            listener.open -= 1;
+        }
+        if let Some(address) = connection.peer().ip()
+            && let Some(count) = self.per_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&address);
+            }
+        }
+    }
+
+    /// A fork shares the poll with its parent: each would get the other's events. Looked at in
+    /// debug builds alone, because asking costs a system call.
+    pub(super) fn check_process(&self) -> io::Result<()> {
+        #[cfg(debug_assertions)]
+        if self.process != std::process::id() {
+            return Err(Error::from(crate::sansio::Misuse::Forked).into());
+        }
+        Ok(())
+    }
+}
+
+/// What the loop shows and hands out.
+impl<S: 'static, N: Network> Engine<S, N> {
+    pub(crate) fn handle(&self) -> Handle<S> {
+        Handle::new(Arc::clone(&self.mailbox))
+    }
+
+    pub(crate) fn control(&mut self) -> Control<'_, S> {
+        let now = self.net.now();
+        self.desk.set_now(now);
+        Control {
+            desk: &mut self.desk,
+            connections: &self.connections,
+            stats: &self.stats,
+            mailbox: &self.mailbox,
+        }
+    }
+
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &Connection<S>> {
+        self.connections.iter().map(|(_, entry)| &entry.connection)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        stats.open = self.connections.len();
+        stats.held = self.desk.held();
+        stats
+    }
+
+    pub(crate) fn local_address(&self, listener: ListenerId) -> Option<&Address> {
+        let listener = self.listeners.get(listener.number() as usize)?.as_ref()?;
+        Some(&listener.address)
+    }
+
+    pub(crate) fn listen(
+        &mut self,
+        address: Address,
+        options: &ListenOptions,
+        factory: Factory<S>,
+    ) -> Result<ListenerId, Error> {
+        self.add_listener(options, factory, |network, token| {
+            network
+                .listen(&address, options, token)
+                .map_err(|error| Error::io(format!("cannot listen on {address}"), error))
+        })
+    }
+
+    pub(crate) fn watch_stop_signals(
+        &mut self,
+        grace: Duration,
+        watch: impl FnOnce(&mut N, usize) -> io::Result<()>,
+    ) -> io::Result<()> {
+        watch(&mut self.net, tokens::SIGNALS)?;
+        self.signal_grace = Some(grace);
+        Ok(())
+    }
+
+    pub(crate) fn network(&mut self) -> &mut N {
+        &mut self.net
+    }
+}
+
+impl<S, N: Network> Engine<S, N> {
+    pub(crate) fn network_ref(&self) -> &N {
+        &self.net
+    }
+}
+
+impl<S, N: Network> Drop for Engine<S, N> {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+impl<S, N: Network> fmt::Debug for Engine<S, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("connections", &self.connections.len())
+            .field("listeners", &self.listeners.iter().flatten().count())
+            .field("queue", &self.queue.len())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which token is whose: connections have their ids, listeners count down from the top.
+pub(super) mod tokens {
+    use crate::sansio::ConnectionId;
+
+    pub(in super::super) const WAKER: usize = usize::MAX - 1;
+    pub(in super::super) const SIGNALS: usize = usize::MAX - 2;
+    /// The token of listener 0.
+    const LISTENER: usize = usize::MAX - 8;
+
+    pub(in super::super) const fn of_listener(number: usize) -> usize {
+        LISTENER - number
+    }
+
+    pub(super) const fn listener(token: usize, listeners: usize) -> Option<usize> {
+        if token <= LISTENER && LISTENER - token < listeners {
+            Some(LISTENER - token)
+        } else {
+            None
+        }
+    }
+
+    /// Where a token has room for no generation, slots freed only at the end of a round keep a
+    /// stale event from meeting a new connection.
+    pub(super) fn of_connection(id: ConnectionId) -> usize {
+        usize::try_from(id.to_u64()).unwrap_or(id.slot() as usize)
+    }
+
+    pub(super) const fn connection(token: usize) -> ConnectionId {
+        ConnectionId::from_u64(token as u64)
+    }
+}

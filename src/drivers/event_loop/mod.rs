@@ -1,0 +1,331 @@
+//! Many connections, one thread, one poll.
+//!
+//! [`EventLoop`] is a newtype over a private engine that runs on any network: the system's here,
+//! a simulated one elsewhere. Read `engine.rs` for what there is, `turn.rs` for what happens in
+//! a turn and in which order, `service.rs` for what happens to one connection.
+
+mod accept;
+mod config;
+mod control;
+mod drain;
+mod engine;
+mod handle;
+mod mailbox;
+mod overload;
+mod requests;
+mod service;
+mod stats;
+mod turn;
+mod wheel;
+
+use std::fmt;
+use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::net::{ListenOptions, SystemNetwork};
+use crate::sansio::{
+    Address, Closing, Connection, ConnectionId, Error, Limits, ListenerId, Misuse, Protocol,
+};
+
+pub use config::{Config, OnPanic};
+pub use control::Control;
+pub use drain::Drained;
+use engine::Engine;
+pub use engine::Peer;
+pub use handle::{Handle, HandleError};
+pub use stats::Stats;
+pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
+
+/// An event loop: it listens, connects, and runs every connection from the thread that calls it.
+///
+/// `S` is the state of the program around it, lent to every callback as `&mut S`.
+///
+/// It either owns its thread, with [`run`](Self::run), or is a guest in a loop that the program
+/// has already, with [`turn`](Self::turn). It makes no threads, has no globals and touches no
+/// signal unless asked to. Dropping it closes every socket; the protocols of connections that
+/// are still open are dropped without a call.
+///
+/// ```no_run
+/// use switchboard::{EventLoop, Protocol, Transport};
+///
+/// struct Echo;
+///
+/// impl<S> Protocol<S> for Echo {
+///     fn received(&mut self, transport: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
+///         transport.write(bytes);
+///         bytes.len()
+///     }
+/// }
+///
+/// let mut event_loop = EventLoop::new()?;
+/// event_loop.listen("127.0.0.1:7000", |_peer| Echo)?;
+/// event_loop.run(&mut ())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct EventLoop<S> {
+    engine: Engine<S, SystemNetwork>,
+}
+
+impl<S: 'static> EventLoop<S> {
+    /// A loop with the default [`Config`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the system gives no poll or waker, for want of descriptors.
+    pub fn new() -> Result<Self, Error> {
+        Self::with_config(Config::default())
+    }
+
+    /// A loop with `config`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for a configuration that cannot work, else as [`new`](Self::new).
+    pub fn with_config(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let network = SystemNetwork::new(config.clock.clone(), config.events)
+            .map_err(|error| Error::io("cannot make a poll", error))?;
+        let engine = Engine::new(network, config)
+            .map_err(|error| Error::io("cannot make a waker", error))?;
+        Ok(Self { engine })
+    }
+}
+
+/// Listening and connecting.
+impl<S: 'static> EventLoop<S> {
+    /// Listens on `address` with the default options. For each peer that connects, `factory`
+    /// makes the protocol that converses with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for an address that does not parse, [`Error::Io`] where the system
+    /// refuses: the port is in use or privileged, the address is not ours.
+    pub fn listen<A, P, F>(&mut self, address: A, factory: F) -> Result<ListenerId, Error>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+        P: Protocol<S>,
+        F: FnMut(Peer) -> P + Send + 'static,
+    {
+        self.listen_with(address, ListenOptions::default(), factory)
+    }
+
+    /// Listens with `options`, which may be just [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// As [`listen`](Self::listen), and [`Error::Misuse`] for options that cannot work.
+    pub fn listen_with<A, P, F>(
+        &mut self,
+        address: A,
+        options: impl Into<ListenOptions>,
+        factory: F,
+    ) -> Result<ListenerId, Error>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+        P: Protocol<S>,
+        F: FnMut(Peer) -> P + Send + 'static,
+    {
+        self.engine
+            .listen(address.try_into()?, &options.into(), engine::boxed(factory))
+    }
+
+    /// Takes over a socket that listens already, as one that a supervisor opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_with`](Self::listen_with).
+    pub fn adopt_listener<P, F>(
+        &mut self,
+        socket: std::net::TcpListener,
+        options: impl Into<ListenOptions>,
+        factory: F,
+    ) -> Result<ListenerId, Error>
+    where
+        P: Protocol<S>,
+        F: FnMut(Peer) -> P + Send + 'static,
+    {
+        let options = options.into();
+        self.engine
+            .add_listener(&options, engine::boxed(factory), |network, token| {
+                network
+                    .adopt_listener(socket, &options, token)
+                    .map_err(|error| Error::io("cannot adopt a listener", error))
+            })
+    }
+
+    /// Takes over a stream that is connected already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for limits that cannot work, [`Error::Io`] where the socket is not
+    /// connected or the poll refuses it.
+    pub fn adopt_stream(
+        &mut self,
+        socket: std::net::TcpStream,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) -> Result<ConnectionId, Error> {
+        limits.check()?;
+        let (stream, peer) = self
+            .engine
+            .network()
+            .adopt_stream(socket)
+            .map_err(|error| Error::io("cannot adopt a stream", error))?;
+        self.engine
+            .add_stream(stream, peer, Box::new(protocol), limits)
+    }
+
+    /// Opens a connection to `address` on which `protocol` converses. It returns at once; how
+    /// it went is told to the protocol, with `connected` or with `closed`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for an address or limits that cannot work, [`Error::Io`] where the
+    /// system refuses at once, for want of descriptors or a route.
+    pub fn connect<A>(
+        &mut self,
+        address: A,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) -> Result<ConnectionId, Error>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        limits.check()?;
+        self.engine
+            .connect(&address.try_into()?, Box::new(protocol), limits)
+    }
+
+    /// The address that a listener listens on, with its real port.
+    #[must_use]
+    pub fn local_address(&self, listener: ListenerId) -> Option<&Address> {
+        self.engine.local_address(listener)
+    }
+
+    /// Stops accepting on `listener` and closes its socket. Its connections live on.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::NoSuchListener`] where it was stopped before.
+    pub fn stop_listening(&mut self, listener: ListenerId) -> Result<(), Error> {
+        if self.engine.stop_listening(listener) {
+            Ok(())
+        } else {
+            Err(Misuse::NoSuchListener.into())
+        }
+    }
+}
+
+/// Running.
+impl<S: 'static> EventLoop<S> {
+    /// Makes turns until the loop is [stopped](Handle::stop) or [drained](Handle::drain).
+    ///
+    /// # Errors
+    ///
+    /// Only of the poll itself. What befalls a connection or a listener never ends the loop.
+    pub fn run(&mut self, state: &mut S) -> io::Result<Ended> {
+        loop {
+            let turn = self.turn(Wait::Forever, Budget::default(), state)?;
+            if let Some(ended) = turn.ended {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Makes one turn: waits once, delivers readiness, fires due deadlines, runs posted work,
+    /// flushes, and says what happened.
+    ///
+    /// With [`Wait::No`] it never blocks. It ends within `budget`, plus one callback and one
+    /// system call; what is left over is done in the next turn, and [`Turn::next`] is then
+    /// [`Deadline::Now`].
+    ///
+    /// # Errors
+    ///
+    /// Only of the poll itself.
+    pub fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
+        self.engine.turn(wait, budget, state)
+    }
+
+    /// When the next turn should be made, also if the descriptor stays quiet.
+    #[must_use]
+    pub fn next_deadline(&self) -> Deadline {
+        self.engine.next_deadline()
+    }
+
+    /// Whether a turn has work to do right now.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        self.next_deadline() == Deadline::Now
+    }
+
+    /// A value that reaches the loop from any thread.
+    #[must_use]
+    pub fn handle(&self) -> Handle<S> {
+        self.engine.handle()
+    }
+
+    /// Drains on SIGINT and SIGTERM, giving what was begun `grace` to finish. A second signal
+    /// stops at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the handler cannot be installed.
+    #[cfg(all(unix, feature = "signals"))]
+    pub fn drain_on_signals(&mut self, grace: Duration) -> Result<(), Error> {
+        self.engine
+            .watch_stop_signals(grace, |network, token| network.watch_stop_signals(token))
+            .map_err(|error| Error::io("cannot watch signals", error))
+    }
+
+    /// Begins to drain: stops accepting, tells every protocol `stopping`, lets what was begun
+    /// finish, and aborts after `grace` what is left. The turn in which it is done says so, and
+    /// [`run`](Self::run) returns.
+    pub fn drain(&mut self, grace: Duration) {
+        self.engine.begin_drain(grace);
+    }
+}
+
+/// Looking and reaching in.
+impl<S: 'static> EventLoop<S> {
+    /// What the loop has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// Every connection that is open.
+    pub fn connections(&self) -> impl Iterator<Item = &Connection<S>> {
+        self.engine.connections()
+    }
+
+    /// Asks a connection to close; in the next turn. One that is gone is left in peace.
+    pub fn close(&mut self, connection: ConnectionId, closing: Closing) {
+        self.engine.control().close(connection, closing);
+    }
+
+    /// The same things that posted work may do.
+    pub fn control(&mut self) -> Control<'_, S> {
+        self.engine.control()
+    }
+}
+
+/// Readable when a turn has something to do that the system announces. Deadlines and work left
+/// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
+/// turn. Register it level-triggered if the host can. The descriptor is the same for life.
+#[cfg(unix)]
+impl<S> AsFd for EventLoop<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.engine.network_ref().registry().as_fd()
+    }
+}
+
+impl<S> fmt::Debug for EventLoop<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventLoop").field(&self.engine).finish()
+    }
+}

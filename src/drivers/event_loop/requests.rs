@@ -1,0 +1,227 @@
+//! Carrying out what connections asked of each other, and what other threads posted.
+//!
+//! Both come in order and under the turn's budget. A broadcast counts a step for each slot it
+//! visits, and goes on in the next turn where the budget ended it.
+
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::mailbox::Letter;
+use super::service::Input;
+use super::turn::{Budget, Ended};
+use crate::net::Network;
+use crate::sansio::{
+    Address, CloseReason, Connection, ConnectionId, Delivery, Limits, Origin, Protocol, Request,
+    Stage,
+};
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    pub(super) fn take_letters(&mut self, budget: &Budget, state: &mut S) {
+        if !self.mailbox.is_pending() && self.letters.is_empty() {
+            return;
+        }
+        let orders = self.mailbox.take(&mut self.letters);
+        if let Some(grace) = orders.drain {
+            self.begin_drain(grace);
+        }
+        if orders.is_stop {
+            self.ended = Some(Ended::Stopped);
+        }
+        for _ in 0..self.letters.len().min(budget.requests) {
+            if budget.is_spent_at(self.desk.now()) {
+                return;
+            }
+            let Some(letter) = self.letters.pop_front() else {
+                return;
+            };
+            self.open_letter(letter, state);
+        }
+    }
+
+    fn open_letter(&mut self, letter: Letter<S>, state: &mut S) {
+        match letter {
+            Letter::Send {
+                to,
+                bytes,
+                when_full,
+                completion,
+            } => {
+                let delivery = self.touch(
+                    to,
+                    Input::Deliver {
+                        bytes,
+                        when_full,
+                        from: None,
+                    },
+                    state,
+                );
+                self.note_delivery(delivery);
+                if let Some(completion) = completion {
+                    completion(delivery);
+                }
+            }
+            Letter::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
+            Letter::Request(request) => self.desk.push_request(request),
+            Letter::Run(work) => work(&mut self.control(), state),
+        }
+    }
+
+    pub(super) fn carry_out_requests(&mut self, budget: &Budget, state: &mut S) {
+        let mut steps = budget.requests;
+        for _ in 0..self.desk.request_count() {
+            if steps == 0 || budget.is_spent_at(self.desk.now()) {
+                return;
+            }
+            let Some(request) = self.desk.poll_request() else {
+                return;
+            };
+            steps -= 1;
+            if let Request::Broadcast { .. } = &request {
+                if let Some(rest) = self.broadcast(request, &mut steps, budget, state) {
+                    return self.desk.put_request_back(rest);
+                }
+            } else {
+                self.carry_out(request, state);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: Request<S>, state: &mut S) {
+        match request {
+            Request::Send {
+                to,
+                from,
+                bytes,
+                when_full,
+            } => {
+                let delivery = self.touch(
+                    to,
+                    Input::Deliver {
+                        bytes,
+                        when_full,
+                        from,
+                    },
+                    state,
+                );
+                self.note_delivery(delivery);
+                self.hold_source(delivery, from);
+            }
+            Request::Close { to, closing } => self.pass_on(to, Input::Close(closing), state),
+            Request::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
+            Request::Connect {
+                address,
+                protocol,
+                limits,
+            } => {
+                self.open_connection(&address, protocol, limits, state);
+            }
+            Request::Release { source } => {
+                if let Some(entry) = self.connections.get_mut(source) {
+                    entry.connection.handle_release();
+                    self.after_input(source);
+                }
+            }
+            Request::Broadcast { .. } => {}
+        }
+    }
+
+    /// Gives the rest of the broadcast back where the budget ended it.
+    fn broadcast(
+        &mut self,
+        mut request: Request<S>,
+        steps: &mut usize,
+        budget: &Budget,
+        state: &mut S,
+    ) -> Option<Request<S>> {
+        let Request::Broadcast {
+            listener,
+            from,
+            bytes,
+            when_full,
+            next_slot,
+        } = &mut request
+        else {
+            return None;
+        };
+        while *next_slot < self.connections.slot_count() {
+            if *steps == 0 || budget.is_spent_at(self.desk.now()) {
+                return Some(request);
+            }
+            *steps -= 1;
+            let id = self.connections.id_at(*next_slot);
+            *next_slot += 1;
+            let is_audience = |id: &ConnectionId| {
+                let entry = self.connections.get(*id);
+                Some(*id) != *from
+                    && entry.is_some_and(|entry| entry.connection.listener() == Some(*listener))
+            };
+            let Some(id) = id.filter(is_audience) else {
+                continue;
+            };
+            let input = Input::Deliver {
+                bytes: bytes.clone(),
+                when_full: *when_full,
+                from: *from,
+            };
+            let delivery = self.touch(id, input, state);
+            self.hold_source(delivery, *from);
+            let now = self.net.now();
+            self.desk.set_now(now);
+        }
+        None
+    }
+
+    /// Hands `input` to `to`, if that is still there.
+    fn pass_on(&mut self, to: ConnectionId, input: Input, state: &mut S) {
+        let is_there = self
+            .connections
+            .get(to)
+            .is_some_and(|entry| entry.connection.stage() != Stage::Closed);
+        if is_there {
+            self.touch(to, input, state);
+        } else {
+            self.stats.dead_letters += 1;
+        }
+    }
+
+    fn note_delivery(&mut self, delivery: Delivery) {
+        if delivery == Delivery::NoSuchConnection {
+            self.stats.dead_letters += 1;
+        }
+    }
+
+    fn hold_source(&mut self, delivery: Delivery, from: Option<ConnectionId>) {
+        if delivery == Delivery::QueuedAndFull
+            && let Some(from) = from
+            && let Some(entry) = self.connections.get_mut(from)
+        {
+            entry.connection.handle_hold();
+        }
+    }
+
+    fn open_connection(
+        &mut self,
+        address: &Address,
+        protocol: Box<dyn Protocol<S>>,
+        limits: Limits,
+        state: &mut S,
+    ) {
+        let origin = Arc::new(Origin::new(limits));
+        let stream = match self.net.connect(address) {
+            Ok(stream) => stream,
+            Err(error) => {
+                log::debug!("cannot connect to {address}: {error}");
+                let nobody = ConnectionId::NOBODY;
+                let mut connection =
+                    Connection::new(nobody, protocol, origin, address.clone(), &self.desk);
+                let reason = CloseReason::Io(error.kind());
+                connection.handle_failure(&mut self.desk, state, reason);
+                return self.drop_connection(connection);
+            }
+        };
+        match self.add(stream, address.clone(), protocol, origin) {
+            Ok(id) => self.rearm(id),
+            Err(error) => log::warn!("cannot register a connection to {address}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One turn, step by step.
+//!
+//! A turn polls once, notes what is ready, then serves: connections first, then new peers, then
+//! deadlines, then what was posted and asked. Each of these has a budget. What is born during a
+//! turn is first served in the next, so no chain of causes can keep a turn from ending. A guest
+//! on a foreign poll makes the same turn without the polling.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::drain::Drained;
+use super::engine::Engine;
+use crate::net::Network;
+use crate::sansio::ConnectionId;
+
+/// How long a turn may wait for something to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// At most so long.
+    UpTo(Duration),
+    /// Until something happens.
+    Forever,
+}
+
+/// How much a turn may do. What is left over is done in the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Connections served: 1024.
+    pub connections: usize,
+    /// Peers accepted: 256.
+    pub accepts: usize,
+    /// Deadlines fired: 1024.
+    pub deadlines: usize,
+    /// Posted messages taken, and steps of requests carried out: 4096 each. A broadcast to ten
+    /// thousand is ten thousand steps.
+    pub requests: usize,
+    /// The time after which nothing more is begun: none.
+    pub until: Option<Instant>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            accepts: 256,
+            deadlines: 1024,
+            requests: 4096,
+            until: None,
+        }
+    }
+}
+
+impl Budget {
+    /// The default budget, and nothing begun after `instant`. For a loop with a frame to draw.
+    #[must_use]
+    pub fn until(instant: Instant) -> Self {
+        Self {
+            until: Some(instant),
+            ..Self::default()
+        }
+    }
+
+    /// Sets [`connections`](Self#structfield.connections).
+    #[must_use]
+    pub const fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Sets [`accepts`](Self#structfield.accepts).
+    #[must_use]
+    pub const fn accepts(mut self, accepts: usize) -> Self {
+        self.accepts = accepts;
+        self
+    }
+
+    /// Sets [`deadlines`](Self#structfield.deadlines).
+    #[must_use]
+    pub const fn deadlines(mut self, deadlines: usize) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// Sets [`requests`](Self#structfield.requests).
+    #[must_use]
+    pub const fn requests(mut self, requests: usize) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    pub(super) fn is_spent_at(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now >= until)
+    }
+}
+
+/// When the next turn should be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deadline {
+    /// At once: work is left over.
+    Now,
+    /// At this time, unless something happens before.
+    At(Instant),
+    /// When something happens.
+    #[default]
+    Never,
+}
+
+impl Deadline {
+    /// The earlier of this and `other`.
+    pub(super) fn or_at(self, other: Option<Instant>) -> Self {
+        match (self, other) {
+            (Self::Now, _) => Self::Now,
+            (Self::At(at), Some(other)) => Self::At(at.min(other)),
+            (Self::Never, Some(other)) => Self::At(other),
+            (deadline, None) => deadline,
+        }
+    }
+}
+
+/// The callback that took longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LongestCallback {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Which callback.
+    pub callback: &'static str,
+    /// How long it took, with the system call that fed it.
+    pub time: Duration,
+}
+
+/// Something that the person who runs the program should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// No descriptor or memory to accept with. Clients wait; accepting resumes by itself.
+    Exhausted,
+    /// A listener is at its limit of connections. Clients wait.
+    AtConnectionLimit,
+    /// All connections together hold more memory than they may.
+    Overloaded,
+}
+
+/// Why a loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// It was drained.
+    Drained(Drained),
+}
+
+/// What happened in a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Turn {
+    /// Readiness events fetched.
+    pub events: usize,
+    /// Peers accepted.
+    pub accepted: usize,
+    /// Connections that ended.
+    pub closed: usize,
+    /// Callbacks made, about: inputs that reached a protocol.
+    pub callbacks: usize,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes written.
+    pub bytes_out: u64,
+    /// Whether work is left over: [`next`](Self::next) is then [`Deadline::Now`].
+    pub more: bool,
+    /// When the next turn should be made.
+    pub next: Deadline,
+    /// How late the most overdue deadline was: a host that was away sees it here.
+    pub late: Duration,
+    /// The callback that took longest.
+    pub longest: Option<LongestCallback>,
+    /// Trouble that began in this turn.
+    pub trouble: Option<Trouble>,
+    /// Set in the turn in which the loop was stopped or drained.
+    pub ended: Option<Ended>,
+}
+
+impl Turn {
+    pub(super) fn note_callback(
+        &mut self,
+        id: ConnectionId,
+        callback: &'static str,
+        time: Duration,
+    ) {
+        self.callbacks += 1;
+        if self.longest.is_none_or(|longest| time > longest.time) {
+            self.longest = Some(LongestCallback {
+                connection: id,
+                callback,
+                time,
+            });
+        }
+    }
+}
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    /// One poll, then a round.
+    pub(crate) fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
+        self.check_process()?;
+        let timeout = self.timeout(wait, &budget);
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        let polled = self.net.poll(timeout, &mut ready);
+        for readiness in &ready {
+            self.ready(*readiness);
+        }
+        self.ready = ready;
+        self.is_poll_full = polled?;
+        Ok(self.end_round(budget, state))
+    }
+
+    /// Serves what is ready and what is due, frees what ended, and says what happened.
+    pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
+        let (now, wall_time) = (self.net.now(), self.net.wall_time());
+        self.desk.set_time(now, wall_time);
+        self.serve_ready(&budget, state);
+        self.accept(&budget, state);
+        self.fire_deadlines(&budget, state);
+        self.take_letters(&budget, state);
+        self.carry_out_requests(&budget, state);
+        self.flush_touched(&budget, state);
+        self.shed_load(state);
+        self.free_closed();
+        self.drain_on(state);
+        self.sum_up()
+    }
+
+    /// How long the poll may wait.
+    fn timeout(&mut self, wait: Wait, budget: &Budget) -> Option<Duration> {
+        let wait = match wait {
+            Wait::No => return Some(Duration::ZERO),
+            Wait::UpTo(wait) => Some(wait),
+            Wait::Forever => None,
+        };
+        let at = match self.next_deadline().or_at(budget.until) {
+            Deadline::Now => return Some(Duration::ZERO),
+            Deadline::At(at) => at,
+            Deadline::Never => return wait,
+        };
+        let until = at.saturating_duration_since(self.net.now());
+        Some(wait.map_or(until, |wait| wait.min(until)))
+    }
+
+    fn serve_ready(&mut self, budget: &Budget, state: &mut S) {
+        let count = self.queue.len().min(budget.connections);
+        for _ in 0..count {
+            let Some(id) = self.queue.pop_front() else {
+                return;
+            };
+            self.serve(id, state);
+            if budget.is_spent_at(self.desk.now()) {
+                return;
+            }
+        }
+    }
+
+    fn fire_deadlines(&mut self, budget: &Budget, state: &mut S) {
+        if self.is_poll_full {
+            // After a pause of the host, bytes that would prove a connection alive may be among
+            // what the poll had no room for. It has more room next time.
+            return;
+        }
+        let now = self.desk.now();
+        let late = self
+            .wheel
+            .next_deadline()
+            .map(|due| now.saturating_duration_since(due));
+        self.wheel.expire(now);
+        for _ in 0..budget.deadlines {
+            if budget.is_spent_at(self.desk.now()) {
+                return;
+            }
+            let Some(slot) = self.wheel.pop_due() else {
+                return;
+            };
+            self.turn.late = self.turn.late.max(late.unwrap_or_default());
+            if let Some(id) = self.connections.id_at(slot) {
+                self.fire_deadline(id, state);
+            }
+        }
+    }
+
+    fn flush_touched(&mut self, budget: &Budget, state: &mut S) {
+        for _ in 0..self.touched.len() {
+            if budget.is_spent_at(self.desk.now()) {
+                return;
+            }
+            let Some(id) = self.touched.pop_front() else {
+                return;
+            };
+            self.flush(id, state);
+        }
+    }
+
+    fn sum_up(&mut self) -> Turn {
+        self.stats.note_turn(&self.turn);
+        let mut turn = std::mem::take(&mut self.turn);
+        turn.ended = self.ended.take();
+        turn.next = self.next_deadline();
+        turn.more = turn.next == Deadline::Now;
+        turn
+    }
+}

@@ -1,0 +1,166 @@
+//! The operating system's edge: sockets, readiness, errno, and what differs between systems.
+//!
+//! `WouldBlock` and `Interrupted` end here, and so does every `cfg(target_os)`: each is behind a
+//! name that says what the platform does. What is above asks a [`Network`], which is the system
+//! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
+
+mod clock;
+mod listener;
+mod options;
+mod platform;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
+mod stream;
+mod system;
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::sansio::Address;
+
+pub(crate) use clock::Clock;
+pub use clock::ManualClock;
+pub use options::ListenOptions;
+pub(crate) use system::SystemNetwork;
+
+/// What the engine needs of a world: a clock, a poller, and sockets.
+///
+/// Every call returns at once but [`poll`](Self::poll).
+pub(crate) trait Network {
+    /// A connected, or connecting, stream of bytes.
+    type Stream;
+    /// Something that accepts streams.
+    type Listener;
+
+    /// The monotonic time now.
+    fn now(&mut self) -> Instant;
+
+    /// The wall clock now.
+    fn wall_time(&mut self) -> SystemTime;
+
+    /// Waits for readiness, at most for `timeout` (for ever when `None`), and appends what there
+    /// is. Interruptions are waited out. Says whether there may be more than it could fetch.
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool>;
+
+    /// Something that ends a `poll` from another thread; its readiness carries `token`.
+    fn waker(&mut self, token: usize) -> io::Result<Arc<dyn Wake>>;
+
+    /// Listens on `address`. Gives the address that was bound, with its real port.
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: usize,
+    ) -> io::Result<(Self::Listener, Address)>;
+
+    /// Takes one waiting peer.
+    fn accept(&mut self, listener: &mut Self::Listener) -> Accept<Self::Stream>;
+
+    /// Ends a listener.
+    fn close_listener(&mut self, listener: Self::Listener);
+
+    /// Begins to connect. How it went is asked with [`is_connected`](Self::is_connected) when
+    /// the stream is ready.
+    fn connect(&mut self, address: &Address) -> io::Result<Self::Stream>;
+
+    /// Whether a connecting stream is connected; an error is why it never will be.
+    fn is_connected(&mut self, stream: &mut Self::Stream) -> io::Result<bool>;
+
+    /// Asks for readiness in both directions, once for life.
+    fn register(&mut self, stream: &mut Self::Stream, token: usize) -> io::Result<()>;
+
+    /// Our address on this stream.
+    fn local(&mut self, stream: &Self::Stream) -> Option<Address>;
+
+    /// Reads once.
+    fn read(&mut self, stream: &mut Self::Stream, buffer: &mut [u8]) -> Read;
+
+    /// Writes once. `is_more_coming` is a hint that more follows at once.
+    fn write(&mut self, stream: &mut Self::Stream, bytes: &[u8], is_more_coming: bool) -> Write;
+
+    /// Writes once, from several slices.
+    fn write_slices(&mut self, stream: &mut Self::Stream, slices: &[IoSlice<'_>]) -> Write;
+
+    /// Whether [`send_file`](Self::send_file) may be used here.
+    fn can_send_file(&self) -> bool;
+
+    /// Sends part of a file without reading it, once. `Took(0)` says that the file has ended.
+    fn send_file(
+        &mut self,
+        stream: &mut Self::Stream,
+        file: &File,
+        offset: u64,
+        length: usize,
+    ) -> Write;
+
+    /// Reads part of a file. 0 says that it has ended.
+    fn read_file(&mut self, file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Says FIN.
+    fn shutdown_write(&mut self, stream: &mut Self::Stream) -> io::Result<()>;
+
+    /// Closes the stream, by a reset if asked.
+    fn close(&mut self, stream: Self::Stream, by_reset: bool);
+
+    /// How many stop signals came since this was last asked.
+    fn take_stop_signals(&mut self) -> usize;
+}
+
+/// Ends a poll from another thread.
+pub(crate) trait Wake: Send + Sync {
+    /// Wakes it. Several calls may come out as one.
+    fn wake(&self);
+}
+
+/// What the system last said about one source: a hint. Only the system call is the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    /// Whose.
+    pub(crate) token: usize,
+    /// A read is worth trying: there are bytes, an end, or an error.
+    pub(crate) readable: bool,
+    /// A write is worth trying.
+    pub(crate) writable: bool,
+    /// There was an end or an error, so no further event may come: read until that is met.
+    pub(crate) hung_up: bool,
+}
+
+/// The outcome of accepting.
+#[derive(Debug)]
+pub(crate) enum Accept<T> {
+    /// A peer.
+    Peer(T, Address),
+    /// Nobody is waiting.
+    Blocked,
+    /// This one was gone before it was taken; there may be others.
+    Skipped,
+    /// No descriptor or memory to take one with. The peers wait, unannounced.
+    Exhausted(io::Error),
+}
+
+/// The outcome of reading.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// So many bytes. `is_last` says that nothing is left for now, as far as the system can be
+    /// trusted to announce the next byte.
+    Bytes { count: usize, is_last: bool },
+    /// Nothing for now.
+    Blocked,
+    /// The peer has finished.
+    End,
+    /// The connection failed.
+    Failed(io::ErrorKind),
+}
+
+/// The outcome of writing.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// So many bytes. `is_blocked` says that no more are taken for now.
+    Took { count: usize, is_blocked: bool },
+    /// None for now.
+    Blocked,
+    /// The connection failed.
+    Failed(io::ErrorKind),
+}

@@ -1,0 +1,125 @@
+//! What differs between systems, each behind a name that says what it is.
+
+use std::fs::File;
+use std::io;
+
+/// Whether a read that gives less than was asked for says that nothing is left *and* that the
+/// next byte will be announced. True of epoll and kqueue for TCP. Where mio works through
+/// poll(2) or completion ports it arms a source again only when it met would-block itself.
+pub(super) const SHORT_READ_EXHAUSTS: bool = cfg!(all(
+    any(
+        target_os = "android",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "redox",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "ios",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    ),
+    not(mio_unsupported_force_poll_poll),
+));
+
+/// Whether an accepted socket has the listener's options. Linux copies them; the others are
+/// not to be relied on.
+pub(super) const ACCEPTED_INHERITS_OPTIONS: bool =
+    cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether an error of accept(2) says that this process, or the system, can take no more peers.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        Errno::from_io_error(error).is_some_and(|errno| {
+            [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&errno)
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        const WSAEMFILE: i32 = 10_024;
+        const WSAENOBUFS: i32 = 10_055;
+        matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
+    }
+}
+
+/// Whether sending a file to a peer that is gone raises an error and not SIGPIPE, which would
+/// end a program that has not asked to ignore it. Rust programs ignore it from the start; inside
+/// a program in C it may be deadly, and sendfile(2) knows no MSG_NOSIGNAL.
+pub(super) fn can_send_file() -> bool {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_sigpipe_ignored(&status))
+    } else {
+        // std sets SO_NOSIGPIPE on every socket there.
+        cfg!(target_vendor = "apple")
+    }
+}
+
+fn is_sigpipe_ignored(status: &str) -> bool {
+    const SIGPIPE: u32 = 13;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (SIGPIPE - 1) & 1 == 1)
+}
+
+/// Reads part of a file without moving its position.
+pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        #[cfg(unix)]
+        let result = std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+        #[cfg(windows)]
+        let result = std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+        #[cfg(not(any(unix, windows)))]
+        let result: io::Result<usize> = {
+            let _ = (file, offset, &buffer);
+            Err(io::ErrorKind::Unsupported.into())
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sigpipe_bit_is_found_in_the_mask_of_ignored_signals() {
+        assert!(is_sigpipe_ignored(
+            "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t0\n"
+        ));
+        assert!(!is_sigpipe_ignored("Name:\tx\nSigIgn:\t0000000000000800\n"));
+        assert!(!is_sigpipe_ignored(""));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_rust_program_may_send_files() {
+        assert!(can_send_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn exhaustion_is_told_from_other_failures_of_accept() {
+        use rustix::io::Errno;
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(is_exhaustion(&errno.into()), "{errno}");
+        }
+        for errno in [
+            Errno::CONNABORTED,
+            Errno::PROTO,
+            Errno::PERM,
+            Errno::NETDOWN,
+        ] {
+            assert!(!is_exhaustion(&errno.into()), "{errno}");
+        }
+    }
+}

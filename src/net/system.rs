@@ -1,0 +1,241 @@
+//! The network that is there: mio's poll and the system's sockets.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use super::listener::Listener;
+use super::stream::Stream;
+use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Wake, Write, platform};
+use crate::sansio::Address;
+
+/// mio's poll, and sockets of the system. Sources are edge-triggered, always.
+#[derive(Debug)]
+pub(crate) struct SystemNetwork {
+    poll: Poll,
+    events: Events,
+    clock: Clock,
+    can_send_file: bool,
+    #[cfg(all(unix, feature = "signals"))]
+    signals: Option<super::signals::StopSignals>,
+}
+
+impl SystemNetwork {
+    pub(crate) fn new(clock: Clock, event_capacity: usize) -> io::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(event_capacity),
+            clock,
+            can_send_file: platform::can_send_file(),
+            #[cfg(all(unix, feature = "signals"))]
+            signals: None,
+        })
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn watch_stop_signals(&mut self, token: usize) -> io::Result<()> {
+        if self.signals.is_none() {
+            self.signals = Some(super::signals::StopSignals::new(
+                self.poll.registry(),
+                token,
+            )?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn adopt_listener(
+        &mut self,
+        socket: std::net::TcpListener,
+        options: &ListenOptions,
+        token: usize,
+    ) -> io::Result<(Listener, Address)> {
+        let mut listener = Listener::adopt(socket, options)?;
+        let address = listener.socket.local_addr()?;
+        self.register_listener(&mut listener, token)?;
+        Ok((listener, address.into()))
+    }
+
+    pub(crate) fn adopt_stream(
+        &mut self,
+        socket: std::net::TcpStream,
+    ) -> io::Result<(Stream, Address)> {
+        let peer = socket.peer_addr()?;
+        Ok((Stream::adopt(socket)?, peer.into()))
+    }
+
+    fn register_listener(&mut self, listener: &mut Listener, token: usize) -> io::Result<()> {
+        self.poll
+            .registry()
+            .register(&mut listener.socket, Token(token), Interest::READABLE)
+    }
+
+    /// Waits once, however long the interruptions take.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let deadline = timeout.map(|timeout| (self.clock.now(), timeout));
+        let mut left = timeout;
+        loop {
+            match self.poll.poll(&mut self.events, left) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    left = deadline.map(|(began, timeout)| {
+                        timeout.saturating_sub(self.clock.now().saturating_duration_since(began))
+                    });
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Network for SystemNetwork {
+    type Stream = Stream;
+    type Listener = Listener;
+
+    #[inline]
+    fn now(&mut self) -> Instant {
+        self.clock.now()
+    }
+
+    fn wall_time(&mut self) -> SystemTime {
+        self.clock.wall_time()
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
+        self.wait(timeout)?;
+        let before = ready.len();
+        ready.extend(self.events.iter().map(readiness));
+        let is_full = ready.len() - before >= self.events.capacity();
+        if is_full && self.events.capacity() < MOST_EVENTS {
+            // The rest comes with the next poll; a larger batch makes that the last time.
+            self.events = Events::with_capacity(self.events.capacity() * 2);
+        }
+        Ok(is_full)
+    }
+
+    fn waker(&mut self, token: usize) -> io::Result<Arc<dyn Wake>> {
+        Ok(Arc::new(Waker::new(self.poll.registry(), Token(token))?))
+    }
+
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: usize,
+    ) -> io::Result<(Listener, Address)> {
+        let Address::Tcp(address) = address;
+        let mut listener = Listener::bind(*address, options)?;
+        let bound = listener.socket.local_addr()?;
+        self.register_listener(&mut listener, token)?;
+        Ok((listener, bound.into()))
+    }
+
+    fn accept(&mut self, listener: &mut Listener) -> Accept<Stream> {
+        listener.accept()
+    }
+
+    fn close_listener(&mut self, mut listener: Listener) {
+        if listener.is_shared
+            && let Err(error) = self.poll.registry().deregister(&mut listener.socket)
+        {
+            log::debug!("a listener was not in the poll: {error}");
+        }
+    }
+
+    fn connect(&mut self, address: &Address) -> io::Result<Stream> {
+        let Address::Tcp(address) = address;
+        Stream::connect(*address)
+    }
+
+    fn is_connected(&mut self, stream: &mut Stream) -> io::Result<bool> {
+        stream.is_connected()
+    }
+
+    fn register(&mut self, stream: &mut Stream, token: usize) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll
+            .registry()
+            .register(&mut stream.socket, Token(token), both)
+    }
+
+    fn local(&mut self, stream: &Stream) -> Option<Address> {
+        stream.socket.local_addr().ok().map(Address::from)
+    }
+
+    #[inline]
+    fn read(&mut self, stream: &mut Stream, buffer: &mut [u8]) -> Read {
+        stream.read(buffer)
+    }
+
+    #[inline]
+    fn write(&mut self, stream: &mut Stream, bytes: &[u8], is_more_coming: bool) -> Write {
+        stream.write(bytes, is_more_coming)
+    }
+
+    fn write_slices(&mut self, stream: &mut Stream, slices: &[IoSlice<'_>]) -> Write {
+        stream.write_slices(slices)
+    }
+
+    fn can_send_file(&self) -> bool {
+        self.can_send_file
+    }
+
+    fn send_file(&mut self, stream: &mut Stream, file: &File, offset: u64, length: usize) -> Write {
+        stream.send_file(file, offset, length)
+    }
+
+    fn read_file(&mut self, file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        platform::read_at(file, offset, buffer)
+    }
+
+    fn shutdown_write(&mut self, stream: &mut Stream) -> io::Result<()> {
+        stream.shutdown_write()
+    }
+
+    fn close(&mut self, mut stream: Stream, by_reset: bool) {
+        if by_reset {
+            stream.reset_on_close();
+        }
+        if stream.is_shared
+            && let Err(error) = self.poll.registry().deregister(&mut stream.socket)
+        {
+            log::debug!("a connection was not in the poll: {error}");
+        }
+    }
+
+    fn take_stop_signals(&mut self) -> usize {
+        #[cfg(all(unix, feature = "signals"))]
+        if let Some(signals) = &mut self.signals {
+            return signals.take();
+        }
+        0
+    }
+}
+
+impl Wake for Waker {
+    fn wake(&self) {
+        if let Err(error) = Self::wake(self) {
+            log::error!("the loop could not be woken: {error}");
+        }
+    }
+}
+
+fn readiness(event: &Event) -> Readiness {
+    let hung_up = event.is_read_closed() || event.is_error();
+    Readiness {
+        token: event.token().0,
+        // A lone hang-up or error is not "readable" to mio, and is a reason to read.
+        readable: event.is_readable() || hung_up,
+        writable: event.is_writable() || event.is_error(),
+        hung_up,
+    }
+}
+
+/// The event buffer grows to this and no further: 12 bytes each, and by then a turn is long.
+const MOST_EVENTS: usize = 16_384;
