@@ -11,10 +11,7 @@ pub(crate) enum Clock {
     Manual(ManualClock),
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where drivers read the clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is where drivers read the clock")]
 impl Clock {
     pub(crate) fn now(&self) -> Instant {
         match self {
@@ -51,9 +48,7 @@ impl ManualClock {
     #[must_use]
     pub fn new() -> Self {
         let reading = (Clock::System.now(), Clock::System.wall_time());
-        Self {
-            reading: Arc::new(Mutex::new(reading)),
-        }
+        Self { reading: Arc::new(Mutex::new(reading)) }
     }
 
     /// Moves both the monotonic time and the wall clock on by `time`.

@@ -21,11 +21,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(options.only_v6)?;
@@ -39,11 +35,7 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(i32::try_from(options.limits.backlog).unwrap_or(i32::MAX))?;
         let socket = TcpListener::from_std(socket.into());
-        Ok(Self {
-            socket,
-            options: options.clone(),
-            is_shared: false,
-        })
+        Ok(Self { socket, options: options.clone(), is_shared: false })
     }
 
     /// Takes over a socket that listens already.
@@ -53,11 +45,7 @@ impl Listener {
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket);
-        Ok(Self {
-            socket,
-            options: options.clone(),
-            is_shared: true,
-        })
+        Ok(Self { socket, options: options.clone(), is_shared: true })
     }
 
     pub(super) fn accept(&mut self) -> Accept<Stream> {

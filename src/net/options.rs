@@ -83,7 +83,6 @@ impl ListenOptions {
     /// [`Misuse`], as [`Limits::check`], and for a keep-alive time of zero.
     pub fn check(&self) -> Result<(), Misuse> {
         self.limits.check()?;
-        self.keep_alive
-            .map_or(Ok(()), |time| Misuse::check_timeout("keep_alive", time))
+        self.keep_alive.map_or(Ok(()), |time| Misuse::check_timeout("keep_alive", time))
     }
 }

@@ -93,9 +93,7 @@ mod tests {
 
     #[test]
     fn the_sigpipe_bit_is_found_in_the_mask_of_ignored_signals() {
-        assert!(is_sigpipe_ignored(
-            "Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t0\n"
-        ));
+        assert!(is_sigpipe_ignored("Name:\tx\nSigIgn:\t0000000000001000\nSigCgt:\t0\n"));
         assert!(!is_sigpipe_ignored("Name:\tx\nSigIgn:\t0000000000000800\n"));
         assert!(!is_sigpipe_ignored(""));
     }
@@ -113,12 +111,7 @@ mod tests {
         for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
             assert!(is_exhaustion(&errno.into()), "{errno}");
         }
-        for errno in [
-            Errno::CONNABORTED,
-            Errno::PROTO,
-            Errno::PERM,
-            Errno::NETDOWN,
-        ] {
+        for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::PERM, Errno::NETDOWN] {
             assert!(!is_exhaustion(&errno.into()), "{errno}");
         }
     }

@@ -22,18 +22,12 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self {
-            socket,
-            is_shared: false,
-        }
+        Self { socket, is_shared: false }
     }
 
     pub(super) fn adopt(socket: std::net::TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket: TcpStream::from_std(socket),
-            is_shared: true,
-        })
+        Ok(Self { socket: TcpStream::from_std(socket), is_shared: true })
     }
 
     pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
@@ -56,10 +50,9 @@ impl Stream {
     pub(super) fn read(&self, buffer: &mut [u8]) -> Read {
         match uninterrupted(|| (&self.socket).read(buffer)) {
             Ok(0) => Read::End,
-            Ok(count) => Read::Bytes {
-                count,
-                is_last: SHORT_READ_EXHAUSTS && count < buffer.len(),
-            },
+            Ok(count) => {
+                Read::Bytes { count, is_last: SHORT_READ_EXHAUSTS && count < buffer.len() }
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Blocked,
             Err(error) => Read::Failed(error.kind()),
         }
@@ -81,16 +74,11 @@ impl Stream {
     }
 
     pub(super) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
-        let sent = uninterrupted(|| {
-            self.socket
-                .try_io(|| send_file(&self.socket, file, offset, length))
-        });
+        let sent =
+            uninterrupted(|| self.socket.try_io(|| send_file(&self.socket, file, offset, length)));
         match sent {
             // A short count may be the file's doing as well as the socket's: ask again.
-            Ok(count) => Write::Took {
-                count,
-                is_blocked: false,
-            },
+            Ok(count) => Write::Took { count, is_blocked: false },
             Err(error) => outcome(Err(error), length),
         }
     }
@@ -120,10 +108,7 @@ fn outcome(result: io::Result<usize>, offered: usize) -> Write {
     match result {
         // The system takes less than it is offered when its buffer is full, and says so with an
         // event once it is not; where that cannot be relied on, would-block is sought.
-        Ok(count) => Write::Took {
-            count,
-            is_blocked: SHORT_READ_EXHAUSTS && count < offered,
-        },
+        Ok(count) => Write::Took { count, is_blocked: SHORT_READ_EXHAUSTS && count < offered },
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Write::Blocked,
         Err(error) => Write::Failed(error.kind()),
     }

@@ -43,10 +43,7 @@ impl SystemNetwork {
     #[cfg(all(unix, feature = "signals"))]
     pub(crate) fn watch_stop_signals(&mut self, token: usize) -> io::Result<()> {
         if self.signals.is_none() {
-            self.signals = Some(super::signals::StopSignals::new(
-                self.poll.registry(),
-                token,
-            )?);
+            self.signals = Some(super::signals::StopSignals::new(self.poll.registry(), token)?);
         }
         Ok(())
     }
@@ -72,9 +69,7 @@ impl SystemNetwork {
     }
 
     fn register_listener(&mut self, listener: &mut Listener, token: usize) -> io::Result<()> {
-        self.poll
-            .registry()
-            .register(&mut listener.socket, Token(token), Interest::READABLE)
+        self.poll.registry().register(&mut listener.socket, Token(token), Interest::READABLE)
     }
 
     /// Waits once, however long the interruptions take.
@@ -159,9 +154,7 @@ impl Network for SystemNetwork {
 
     fn register(&mut self, stream: &mut Stream, token: usize) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll
-            .registry()
-            .register(&mut stream.socket, Token(token), both)
+        self.poll.registry().register(&mut stream.socket, Token(token), both)
     }
 
     fn local(&mut self, stream: &Stream) -> Option<Address> {

@@ -57,10 +57,7 @@ impl FromStr for Address {
         let address = text.strip_prefix("tcp://").unwrap_or(text);
         match address.parse() {
             Ok(address) => Ok(Self::Tcp(address)),
-            Err(_) => Err(Misuse::Address {
-                text: text.to_owned(),
-                problem: problem_of(address),
-            }),
+            Err(_) => Err(Misuse::Address { text: text.to_owned(), problem: problem_of(address) }),
         }
     }
 }
@@ -103,10 +100,7 @@ mod tests {
         for text in ["tcp://127.0.0.1:8000", "tcp://[::1]:1", "tcp://0.0.0.0:0"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        assert_eq!(
-            "[::1]:80".parse::<Address>().unwrap().to_string(),
-            "tcp://[::1]:80"
-        );
+        assert_eq!("[::1]:80".parse::<Address>().unwrap().to_string(), "tcp://[::1]:80");
     }
 
     #[test]
@@ -122,10 +116,7 @@ mod tests {
         ] {
             let message = text.parse::<Address>().unwrap_err().to_string();
             assert!(message.contains(part), "{text}: {message}");
-            assert!(
-                message.contains("127.0.0.1:8000"),
-                "shows one that does: {message}"
-            );
+            assert!(message.contains("127.0.0.1:8000"), "shows one that does: {message}");
         }
     }
 

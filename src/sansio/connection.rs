@@ -73,9 +73,7 @@ impl<S: 'static> Connection<S> {
         }
         self.line.active = desk.now;
         self.line.enter(Phase::Open);
-        self.call(desk, state, |protocol, transport, state| {
-            protocol.connected(transport, state)
-        });
+        self.call(desk, state, |protocol, transport, state| protocol.connected(transport, state));
         self.settle(desk, state);
     }
 
@@ -289,17 +287,9 @@ impl<S: 'static> Connection<S> {
     /// Bytes in memory that it holds: kept input and unsent output.
     #[must_use]
     pub fn held(&self) -> usize {
-        let kept = self
-            .line
-            .kept
-            .as_ref()
-            .map_or(0, |kept| kept.unused().len());
+        let kept = self.line.kept.as_ref().map_or(0, |kept| kept.unused().len());
         let queued = self.line.out.as_ref().map_or(0, |queue| queue.memory());
-        let sealed = self
-            .line
-            .layer
-            .as_ref()
-            .map_or(0, |slot| slot.unsent().len());
+        let sealed = self.line.layer.as_ref().map_or(0, |slot| slot.unsent().len());
         kept + queued + sealed
     }
 }

@@ -86,10 +86,7 @@ mod tests {
     fn an_id_survives_the_way_through_a_number() {
         let id = ConnectionId::new(7, u32::MAX);
         assert_eq!(ConnectionId::from_u64(id.to_u64()), id);
-        assert_eq!(
-            (id.slot(), id.generation()),
-            (7, ConnectionId::MAX_GENERATION)
-        );
+        assert_eq!((id.slot(), id.generation()), (7, ConnectionId::MAX_GENERATION));
         assert_eq!(id.to_string(), "7#2147483647");
     }
 }

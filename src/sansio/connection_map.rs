@@ -25,10 +25,7 @@ struct Slot<T> {
 
 impl<T> ConnectionMap<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Slab::new(),
-            generation: 0,
-        }
+        Self { slots: Slab::new(), generation: 0 }
     }
 
     /// Inserts what `make` makes of the id it will have.
@@ -38,10 +35,7 @@ impl<T> ConnectionMap<T> {
         self.generation = (generation + 1) & ConnectionId::MAX_GENERATION;
         let slot = u32::try_from(entry.key()).expect("a table of 2^32 entries does not fit memory");
         let id = ConnectionId::new(slot, generation);
-        entry.insert(Slot {
-            generation,
-            value: make(id),
-        });
+        entry.insert(Slot { generation, value: make(id) });
         id
     }
 
@@ -106,9 +100,7 @@ mod tests {
         let mut map = ConnectionMap::new();
         let ids: Vec<_> = (0..10).map(|n| map.insert_with(|_| n)).collect();
         map.remove(ids[3]);
-        let walked: Vec<_> = (0..map.slot_count())
-            .filter_map(|slot| map.id_at(slot))
-            .collect();
+        let walked: Vec<_> = (0..map.slot_count()).filter_map(|slot| map.id_at(slot)).collect();
         assert_eq!(walked.len(), map.len());
         assert!(walked.iter().all(|id| map.get(*id).is_some()));
         assert_eq!(map.iter().count(), 9);

@@ -26,10 +26,7 @@ impl Error {
     /// The system's error `source`, met while doing `attempt`.
     #[must_use]
     pub fn io(attempt: impl Into<String>, source: io::Error) -> Self {
-        Self::Io {
-            attempt: attempt.into(),
-            source,
-        }
+        Self::Io { attempt: attempt.into(), source }
     }
 }
 
@@ -77,47 +74,28 @@ impl Misuse {
         if found >= least {
             return Ok(());
         }
-        Err(Self::Limit {
-            field,
-            found: found as u64,
-            least: least as u64,
-        })
+        Err(Self::Limit { field, found: found as u64, least: least as u64 })
     }
 
     pub(crate) fn check_timeout(field: &'static str, timeout: Duration) -> Result<(), Self> {
-        if timeout.is_zero() {
-            Err(Self::ZeroTimeout { field })
-        } else {
-            Ok(())
-        }
+        if timeout.is_zero() { Err(Self::ZeroTimeout { field }) } else { Ok(()) }
     }
 }
 
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address { text, problem } => write!(
-                f,
-                "{text:?} is not an address: {problem}; one that works is 127.0.0.1:8000"
-            ),
-            Self::Limit {
-                field,
-                found,
-                least,
-            } => {
+            Self::Address { text, problem } => {
+                write!(f, "{text:?} is not an address: {problem}; one that works is 127.0.0.1:8000")
+            }
+            Self::Limit { field, found, least } => {
                 write!(f, "{field} is {found}, but must be at least {least}")
             }
             Self::ZeroTimeout { field } => {
-                write!(
-                    f,
-                    "the timeout {field} is zero, which would end every connection at once"
-                )
+                write!(f, "the timeout {field} is zero, which would end every connection at once")
             }
             Self::WaterMarks { low, high } => {
-                write!(
-                    f,
-                    "the low-water mark ({low} bytes) is above the high one ({high} bytes)"
-                )
+                write!(f, "the low-water mark ({low} bytes) is above the high one ({high} bytes)")
             }
             Self::NoSuchListener => f.write_str("no such listener, or it was stopped before"),
             Self::Forked => f.write_str(

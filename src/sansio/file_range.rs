@@ -20,11 +20,7 @@ impl FileRange {
     /// `length` bytes of `file` from byte `offset` on.
     #[must_use]
     pub fn new(file: impl Into<Arc<File>>, offset: u64, length: u64) -> Self {
-        Self {
-            file: file.into(),
-            offset,
-            length,
-        }
+        Self { file: file.into(), offset, length }
     }
 
     /// The open file.

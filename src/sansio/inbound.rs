@@ -17,12 +17,7 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            bytes: Vec::new(),
-            used: 0,
-            since: now,
-            needs_more: false,
-        }
+        Self { bytes: Vec::new(), used: 0, since: now, needs_more: false }
     }
 
     pub(super) fn unused(&self) -> &[u8] {
@@ -41,10 +36,7 @@ impl Kept {
 
     pub(super) fn advance(&mut self, used: usize) {
         self.used += used;
-        debug_assert!(
-            self.used <= self.bytes.len(),
-            "no more is used than was kept"
-        );
+        debug_assert!(self.used <= self.bytes.len(), "no more is used than was kept");
     }
 
     pub(super) fn reset(&mut self, now: Instant) {

@@ -46,9 +46,7 @@ impl LayerFault {
     /// A fault for `reason`: lower case, without a full stop.
     #[must_use]
     pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
+        Self { reason: reason.into() }
     }
 }
 
@@ -78,13 +76,7 @@ const SEALED_AHEAD: usize = 16 << 10;
 
 impl LayerSlot {
     pub(super) fn new(layer: Box<dyn Layer>, now: Instant) -> Self {
-        Self {
-            layer,
-            wire: Vec::new(),
-            sent: 0,
-            is_finished: false,
-            progress: now,
-        }
+        Self { layer, wire: Vec::new(), sent: 0, is_finished: false, progress: now }
     }
 
     pub(super) fn unsent(&self) -> &[u8] {
@@ -107,8 +99,6 @@ impl LayerSlot {
 
 impl fmt::Debug for LayerSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LayerSlot")
-            .field("unsent", &self.unsent().len())
-            .finish_non_exhaustive()
+        f.debug_struct("LayerSlot").field("unsent", &self.unsent().len()).finish_non_exhaustive()
     }
 }

@@ -140,10 +140,7 @@ impl Limits {
         Misuse::check_least("high_water", self.high_water, 1)?;
         Misuse::check_least("slowest_reader", self.slowest_reader as usize, 1)?;
         if self.low_water > self.high_water {
-            return Err(Misuse::WaterMarks {
-                low: self.low_water,
-                high: self.high_water,
-            });
+            return Err(Misuse::WaterMarks { low: self.low_water, high: self.high_water });
         }
         Misuse::check_least("output", self.output, self.high_water)?;
         Misuse::check_timeout("first_byte", self.first_byte)?;
@@ -174,18 +171,8 @@ mod tests {
         let zero = Limits::default().idle(Duration::ZERO);
         assert_eq!(zero.check(), Err(Misuse::ZeroTimeout { field: "idle" }));
         let crossed = Limits::default().high_water(10).low_water(11);
-        assert_eq!(
-            crossed.check(),
-            Err(Misuse::WaterMarks { low: 11, high: 10 })
-        );
+        assert_eq!(crossed.check(), Err(Misuse::WaterMarks { low: 11, high: 10 }));
         let none = Limits::default().connections(0);
-        assert_eq!(
-            none.check(),
-            Err(Misuse::Limit {
-                field: "connections",
-                found: 0,
-                least: 1
-            })
-        );
+        assert_eq!(none.check(), Err(Misuse::Limit { field: "connections", found: 0, least: 1 }));
     }
 }

@@ -30,22 +30,14 @@ impl Origin {
     /// The origin of connections that no listener accepted, under `limits`.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        Self {
-            listener: None,
-            local: None,
-            limits,
-        }
+        Self { listener: None, local: None, limits }
     }
 
     /// The origin of connections accepted by `listener`. `local` is their local address where
     /// that is the same for all, which it is not for a listener on a wildcard.
     #[must_use]
     pub const fn accepted(listener: ListenerId, local: Option<Address>, limits: Limits) -> Self {
-        Self {
-            listener: Some(listener),
-            local,
-            limits,
-        }
+        Self { listener: Some(listener), local, limits }
     }
 
     /// The local address that all of them have, if they do.
@@ -146,10 +138,7 @@ impl Line {
 
     /// The one place that assigns the phase.
     pub(super) fn enter(&mut self, phase: Phase) {
-        debug_assert!(
-            !matches!(self.phase, Phase::Closed(_)),
-            "nothing follows Closed"
-        );
+        debug_assert!(!matches!(self.phase, Phase::Closed(_)), "nothing follows Closed");
         self.phase = phase;
     }
 

@@ -116,6 +116,18 @@ impl Queue {
         self.memory += bytes.len();
     }
 
+    /// Lets `append` put bytes at the end. Returns how many.
+    #[inline]
+    pub(super) fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let before = self.tail.len();
+        append(&mut self.tail);
+        debug_assert!(self.tail.len() >= before, "appending takes nothing away");
+        let bytes = self.tail.len().saturating_sub(before);
+        self.total += bytes as u64;
+        self.memory += bytes;
+        bytes
+    }
+
     /// Appends `bytes` without copying them.
     pub(super) fn share(&mut self, bytes: Bytes) {
         if bytes.len() <= size_of::<Segment>() {
@@ -140,8 +152,7 @@ impl Queue {
 
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.segments
-                .push_back(Segment::Copied(mem::take(&mut self.tail)));
+            self.segments.push_back(Segment::Copied(mem::take(&mut self.tail)));
         }
     }
 
@@ -172,10 +183,7 @@ impl Queue {
         let mut skip = self.sent;
         let mut count = 0;
         let in_memory = self.segments.iter().map_while(Segment::bytes);
-        let has_file = self
-            .segments
-            .iter()
-            .any(|segment| segment.bytes().is_none());
+        let has_file = self.segments.iter().any(|segment| segment.bytes().is_none());
         let tail = (!has_file && !self.tail.is_empty()).then_some(&self.tail[..]);
         for (slice, bytes) in slices.iter_mut().zip(in_memory.chain(tail)) {
             *slice = IoSlice::new(&bytes[skip..]);
@@ -269,12 +277,8 @@ impl Queue {
     }
 
     pub(super) fn check_invariants(&self) {
-        let in_memory: usize = self
-            .segments
-            .iter()
-            .filter_map(Segment::bytes)
-            .map(<[u8]>::len)
-            .sum();
+        let in_memory: usize =
+            self.segments.iter().filter_map(Segment::bytes).map(<[u8]>::len).sum();
         let in_files: u64 = self
             .segments
             .iter()
@@ -285,11 +289,7 @@ impl Queue {
             .sum();
         let memory = in_memory + self.tail.len() - self.sent;
         assert_eq!(self.memory, memory, "unsent bytes in memory are counted");
-        assert_eq!(
-            self.total,
-            memory as u64 + in_files,
-            "unsent bytes are counted"
-        );
+        assert_eq!(self.total, memory as u64 + in_files, "unsent bytes are counted");
     }
 }
 
@@ -310,10 +310,7 @@ mod tests {
             queue.check_invariants();
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = queue.gather(&mut slices);
-            let all: Vec<u8> = slices[..count]
-                .iter()
-                .flat_map(|slice| slice.to_vec())
-                .collect();
+            let all: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
             let taken = step.min(all.len() as u64);
             out.extend_from_slice(&all[..taken as usize]);
             queue.advance(taken);
@@ -369,10 +366,6 @@ mod tests {
             queue.copy(b"x");
         }
         assert_eq!(queue.memory(), 30_000);
-        assert!(
-            queue.tail.capacity() <= 30_000 + SNUG_STEP,
-            "{}",
-            queue.tail.capacity()
-        );
+        assert!(queue.tail.capacity() <= 30_000 + SNUG_STEP, "{}", queue.tail.capacity());
     }
 }

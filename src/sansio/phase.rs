@@ -35,17 +35,10 @@ pub(super) enum Phase {
     /// Our FIN is sent. Reading goes on.
     WriteFinished,
     /// Reading has stopped; what is queued goes out by `deadline`, then FIN.
-    Flushing {
-        deadline: Instant,
-        reason: CloseReason,
-    },
+    Flushing { deadline: Instant, reason: CloseReason },
     /// Our FIN is sent, and what comes is thrown away: closing a socket with input unread makes
     /// the system reset it, and the peer would lose what it has not read yet.
-    Lingering {
-        deadline: Instant,
-        reason: CloseReason,
-        discarded: usize,
-    },
+    Lingering { deadline: Instant, reason: CloseReason, discarded: usize },
     /// It is over, and the protocol is told next.
     Ending(CloseReason),
     /// The protocol was told.
@@ -83,18 +76,12 @@ impl Phase {
 
     /// Whether what the protocol writes is queued.
     pub(super) const fn takes_output(&self) -> bool {
-        matches!(
-            self,
-            Self::Connecting { .. } | Self::Open | Self::PeerFinished
-        )
+        matches!(self, Self::Connecting { .. } | Self::Open | Self::PeerFinished)
     }
 
     /// Whether input is offered to the protocol.
     pub(super) const fn takes_input(&self) -> bool {
-        matches!(
-            self,
-            Self::Open | Self::WriteFinishing { .. } | Self::WriteFinished
-        )
+        matches!(self, Self::Open | Self::WriteFinishing { .. } | Self::WriteFinished)
     }
 
     pub(super) const fn is_over(&self) -> bool {

@@ -7,10 +7,7 @@ use super::outbound::Queue;
 
 /// Spare buffers of one driver, and the count of bytes that its connections hold.
 #[derive(Debug)]
-#[expect(
-    clippy::vec_box,
-    reason = "a connection takes the box itself, so nothing is moved"
-)]
+#[expect(clippy::vec_box, reason = "a connection takes the box itself, so nothing is moved")]
 pub(super) struct Pool {
     queues: Vec<Box<Queue>>,
     kept: Vec<Box<Kept>>,
@@ -20,11 +17,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) const fn new() -> Self {
-        Self {
-            queues: Vec::new(),
-            kept: Vec::new(),
-            held: 0,
-        }
+        Self { queues: Vec::new(), kept: Vec::new(), held: 0 }
     }
 
     pub(super) fn take_queue(&mut self, now: Instant) -> Box<Queue> {

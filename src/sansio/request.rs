@@ -101,9 +101,7 @@ impl<S> fmt::Debug for Request<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send { to, bytes, .. } => write!(f, "Send({} bytes to {to})", bytes.len()),
-            Self::Broadcast {
-                listener, bytes, ..
-            } => {
+            Self::Broadcast { listener, bytes, .. } => {
                 write!(f, "Broadcast({} bytes to {listener:?})", bytes.len())
             }
             Self::Close { to, closing } => write!(f, "Close({to}, {closing:?})"),

@@ -49,11 +49,8 @@ impl<S> Transport<'_, S> {
     /// The output side alone.
     #[inline]
     pub fn writer(&mut self) -> Writer<'_> {
-        Writer {
-            line: self.line,
-            pool: &mut self.desk.pool,
-            now: self.desk.now,
-        }
+        let Desk { pool, post, now, .. } = &mut *self.desk;
+        Writer { line: self.line, pool, post, now: *now }
     }
 
     /// Bytes written that the system has not accepted.
@@ -179,10 +176,7 @@ impl<S> Transport<'_, S> {
     /// Our address, where the driver knows it.
     #[must_use]
     pub fn local(&self) -> Option<&Address> {
-        self.line
-            .local
-            .as_deref()
-            .or(self.line.origin.local.as_ref())
+        self.line.local.as_deref().or(self.line.origin.local.as_ref())
     }
 
     /// The limits of this connection.
@@ -200,12 +194,7 @@ impl<S> Transport<'_, S> {
     /// Queues `bytes` on the connection `to`, which may be this one.
     pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
         let from = Some(self.line.id);
-        self.desk.requests.push_back(Request::Send {
-            to,
-            from,
-            bytes,
-            when_full,
-        });
+        self.desk.requests.push_back(Request::Send { to, from, bytes, when_full });
     }
 
     /// Queues `bytes` on every other connection of the listener that accepted this one. A
@@ -215,13 +204,7 @@ impl<S> Transport<'_, S> {
             return;
         };
         let from = Some(self.line.id);
-        let request = Request::Broadcast {
-            listener,
-            from,
-            bytes,
-            when_full,
-            next_slot: 0,
-        };
+        let request = Request::Broadcast { listener, from, bytes, when_full, next_slot: 0 };
         self.desk.requests.push_back(request);
     }
 
@@ -235,20 +218,14 @@ impl<S> Transport<'_, S> {
 
     /// Hands `message` to the [`notified`](Protocol::notified) of the connection `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
-        self.desk
-            .requests
-            .push_back(Request::Notify { to, message });
+        self.desk.requests.push_back(Request::Notify { to, message });
     }
 
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,
     /// `protocol` gets `closed` alone, with the reason.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let protocol = Box::new(protocol);
-        self.desk.requests.push_back(Request::Connect {
-            address,
-            protocol,
-            limits,
-        });
+        self.desk.requests.push_back(Request::Connect { address, protocol, limits });
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::address::Address;
 use super::file_range::FileRange;
 use super::line::Line;
 use super::pool::Pool;
+use super::remote::{Post, Remote};
 
 /// The output side of a [`Transport`](super::Transport): what is written here goes out in order.
 ///
@@ -17,6 +20,7 @@ use super::pool::Pool;
 pub struct Writer<'a> {
     pub(super) line: &'a mut Line,
     pub(super) pool: &'a mut Pool,
+    pub(super) post: &'a Arc<dyn Post>,
     pub(super) now: Instant,
 }
 
@@ -29,6 +33,17 @@ impl Writer<'_> {
         }
         self.line.queue(self.pool, self.now).copy(bytes);
         self.pool.held += bytes.len();
+        self.line.note_written();
+    }
+
+    /// Lets `append` put bytes at the end of a buffer: for a message made of many small pieces.
+    /// It must not touch what is there already.
+    #[inline]
+    pub fn write_with(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        if !self.line.takes_output() {
+            return;
+        }
+        self.pool.held += self.line.queue(self.pool, self.now).append(append);
         self.line.note_written();
     }
 
@@ -65,13 +80,27 @@ impl Writer<'_> {
         self.line.unsent()
     }
 
+    /// The peer's address.
+    #[must_use]
+    pub fn peer(&self) -> &Address {
+        &self.line.peer
+    }
+
+    /// A value that reaches this connection from any thread.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.line.id, Arc::clone(self.post))
+    }
+
+    /// The time of this call.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
     /// The same writer, for a shorter time.
     pub fn reborrow(&mut self) -> Writer<'_> {
-        Writer {
-            line: self.line,
-            pool: self.pool,
-            now: self.now,
-        }
+        Writer { line: self.line, pool: self.pool, post: self.post, now: self.now }
     }
 }
 

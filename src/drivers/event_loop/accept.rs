@@ -51,13 +51,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> Result<ListenerId, Error> {
         options.check()?;
         let number = self.listeners.len();
-        let id = u32::try_from(number)
-            .map(ListenerId::new)
-            .map_err(|_| Misuse::NoSuchListener)?;
+        let id = u32::try_from(number).map(ListenerId::new).map_err(|_| Misuse::NoSuchListener)?;
         let (socket, address) = open(&mut self.net, tokens::of_listener(number))?;
-        let is_wildcard = address
-            .socket()
-            .is_none_or(|address| address.ip().is_unspecified());
+        let is_wildcard = address.socket().is_none_or(|address| address.ip().is_unspecified());
         let local = (!is_wildcard).then(|| address.clone());
         let origin = Arc::new(Origin::accepted(id, local, options.limits.clone()));
         self.listeners.push(Some(ListenerEntry {
@@ -93,9 +89,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     fn may_accept(&self) -> bool {
-        let rests = self
-            .accept_rests_until
-            .is_some_and(|until| until > self.desk.now());
+        let rests = self.accept_rests_until.is_some_and(|until| until > self.desk.now());
         !rests && !self.is_overloaded()
     }
 
@@ -128,11 +122,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             if !listener.is_limit_told {
                 listener.is_limit_told = true;
                 self.turn.trouble = Some(Trouble::AtConnectionLimit);
-                log::warn!(
-                    "{} is at its limit of {} connections",
-                    listener.address,
-                    listener.open
-                );
+                log::warn!("{} is at its limit of {} connections", listener.address, listener.open);
             }
             return false;
         }
@@ -157,27 +147,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         };
         let address = peer.ip();
-        let from_here = address
-            .and_then(|ip| self.per_address.get(&ip))
-            .copied()
-            .unwrap_or(0);
+        let from_here = address.and_then(|ip| self.per_address.get(&ip)).copied().unwrap_or(0);
         if from_here >= listener.origin.limits().connections_per_address {
             self.stats.refused += 1;
             self.net.close(stream, true);
             return;
         }
         let id = ListenerId::new(u32::try_from(number).unwrap_or(u32::MAX));
-        let protocol = (listener.factory)(Peer {
-            address: peer.clone(),
-            listener: id,
-        });
+        let protocol = (listener.factory)(Peer { address: peer.clone(), listener: id });
         let origin = Arc::clone(&listener.origin);
         let is_wildcard = origin.local().is_none();
-        let local = if is_wildcard {
-            self.net.local(&stream)
-        } else {
-            None
-        };
+        let local = if is_wildcard { self.net.local(&stream) } else { None };
         let id = match self.add(stream, peer, protocol, origin) {
             Ok(id) => id,
             Err(error) => return self.rest(&error),
@@ -201,9 +181,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let until: Instant = self.desk.now() + self.config.accept_rest;
         self.accept_rests_until = Some(until);
         self.stats.exhaustions += 1;
-        let is_news = self
-            .last_exhaustion_log
-            .is_none_or(|last| self.desk.now() >= last + LOG_REST);
+        let is_news =
+            self.last_exhaustion_log.is_none_or(|last| self.desk.now() >= last + LOG_REST);
         if is_news {
             self.last_exhaustion_log = Some(self.desk.now());
             self.turn.trouble = Some(Trouble::Exhausted);

@@ -29,12 +29,7 @@ impl<S> Control<'_, S> {
     /// Queues `bytes` on the connection `to`.
     pub fn send(&mut self, to: ConnectionId, bytes: impl Into<Bytes>, when_full: WhenFull) {
         let bytes = bytes.into();
-        self.desk.push_request(Request::Send {
-            to,
-            from: None,
-            bytes,
-            when_full,
-        });
+        self.desk.push_request(Request::Send { to, from: None, bytes, when_full });
     }
 
     /// Queues `bytes` on every connection of `listener`.
@@ -45,13 +40,7 @@ impl<S> Control<'_, S> {
         when_full: WhenFull,
     ) {
         let bytes = bytes.into();
-        let request = Request::Broadcast {
-            listener,
-            from: None,
-            bytes,
-            when_full,
-            next_slot: 0,
-        };
+        let request = Request::Broadcast { listener, from: None, bytes, when_full, next_slot: 0 };
         self.desk.push_request(request);
     }
 
@@ -68,11 +57,7 @@ impl<S> Control<'_, S> {
     /// Opens a connection to `address` on which `protocol` converses.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let protocol = Box::new(protocol);
-        self.desk.push_request(Request::Connect {
-            address,
-            protocol,
-            limits,
-        });
+        self.desk.push_request(Request::Connect { address, protocol, limits });
     }
 
     /// Shows every connection to `visit`.
@@ -106,9 +91,7 @@ impl<S> Control<'_, S> {
 
 impl<S> fmt::Debug for Control<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control")
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
+        f.debug_struct("Control").field("stats", &self.stats).finish_non_exhaustive()
     }
 }
 

@@ -54,11 +54,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         match &mut self.drain {
             Some(drain) => drain.deadline = drain.deadline.min(deadline),
             None => {
-                self.drain = Some(Drain {
-                    deadline,
-                    next_slot: Some(0),
-                    tally: Drained::default(),
-                });
+                self.drain =
+                    Some(Drain { deadline, next_slot: Some(0), tally: Drained::default() });
             }
         }
         for listener in self.listeners.iter_mut().filter_map(Option::take) {

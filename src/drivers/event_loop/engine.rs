@@ -274,17 +274,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let attempt = || format!("cannot connect to {address}");
         let now = self.net.now();
         self.desk.set_now(now);
-        let stream = self
-            .net
-            .connect(address)
-            .map_err(|error| Error::io(attempt(), error))?;
+        let stream = self.net.connect(address).map_err(|error| Error::io(attempt(), error))?;
         let id = self
-            .add(
-                stream,
-                address.clone(),
-                protocol,
-                Arc::new(Origin::new(limits)),
-            )
+            .add(stream, address.clone(), protocol, Arc::new(Origin::new(limits)))
             .map_err(|error| Error::io(attempt(), error))?;
         self.rearm(id);
         Ok(id)
@@ -301,11 +293,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         };
         let slot = id.slot() as usize;
-        if self
-            .wheel
-            .armed_at(slot)
-            .is_none_or(|armed| deadline < armed)
-        {
+        if self.wheel.armed_at(slot).is_none_or(|armed| deadline < armed) {
             self.wheel.arm(slot, deadline);
         }
     }
@@ -318,13 +306,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             };
             self.wheel.cancel(id.slot() as usize);
             self.note_freed(&entry.connection);
-            let Entry {
-                connection, stream, ..
-            } = entry;
+            let Entry { connection, stream, .. } = entry;
             if let Some(stream) = stream {
-                let by_reset = connection
-                    .close_reason()
-                    .is_some_and(|reason| reason.resets());
+                let by_reset = connection.close_reason().is_some_and(|reason| reason.resets());
                 self.net.close(stream, by_reset);
             }
             self.drop_connection(connection);

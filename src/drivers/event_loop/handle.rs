@@ -48,12 +48,7 @@ impl<S> Handle<S> {
         bytes: impl Into<Bytes>,
         when_full: WhenFull,
     ) -> Result<(), HandleError> {
-        self.put(Letter::Send {
-            to,
-            bytes: bytes.into(),
-            when_full,
-            completion: None,
-        })
+        self.put(Letter::Send { to, bytes: bytes.into(), when_full, completion: None })
     }
 
     /// As [`send`](Self::send), and calls `completion` on the loop's thread with what became of
@@ -70,12 +65,7 @@ impl<S> Handle<S> {
         completion: impl FnOnce(Delivery) + Send + 'static,
     ) -> Result<(), HandleError> {
         let completion = Some(Box::new(completion) as _);
-        self.put(Letter::Send {
-            to,
-            bytes: bytes.into(),
-            when_full,
-            completion,
-        })
+        self.put(Letter::Send { to, bytes: bytes.into(), when_full, completion })
     }
 
     /// Queues `bytes` on every connection of `listener`, without copying them.
@@ -90,13 +80,7 @@ impl<S> Handle<S> {
         when_full: WhenFull,
     ) -> Result<(), HandleError> {
         let bytes = bytes.into();
-        let request = Request::Broadcast {
-            listener,
-            from: None,
-            bytes,
-            when_full,
-            next_slot: 0,
-        };
+        let request = Request::Broadcast { listener, from: None, bytes, when_full, next_slot: 0 };
         self.put(Letter::Request(request))
     }
 
@@ -175,9 +159,7 @@ impl From<Refusal> for HandleError {
 
 impl<S> Clone for Handle<S> {
     fn clone(&self) -> Self {
-        Self {
-            mailbox: Arc::clone(&self.mailbox),
-        }
+        Self { mailbox: Arc::clone(&self.mailbox) }
     }
 }
 

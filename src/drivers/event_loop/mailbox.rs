@@ -25,16 +25,8 @@ pub(super) type Completion = Box<dyn FnOnce(Delivery) + Send>;
 
 /// A message to the loop.
 pub(super) enum Letter<S> {
-    Send {
-        to: ConnectionId,
-        bytes: Bytes,
-        when_full: WhenFull,
-        completion: Option<Completion>,
-    },
-    Notify {
-        to: ConnectionId,
-        message: Box<dyn Any + Send>,
-    },
+    Send { to: ConnectionId, bytes: Bytes, when_full: WhenFull, completion: Option<Completion> },
+    Notify { to: ConnectionId, message: Box<dyn Any + Send> },
     Request(Request<S>),
     Run(Work<S>),
 }
@@ -69,17 +61,9 @@ struct Inside<S> {
 
 impl<S> Mailbox<S> {
     pub(super) fn new(capacity: usize, waker: Arc<dyn Wake>) -> Self {
-        let inside = Inside {
-            letters: VecDeque::new(),
-            orders: Orders::default(),
-            is_closed: false,
-        };
-        Self {
-            inside: Mutex::new(inside),
-            is_pending: AtomicBool::new(false),
-            capacity,
-            waker,
-        }
+        let inside =
+            Inside { letters: VecDeque::new(), orders: Orders::default(), is_closed: false };
+        Self { inside: Mutex::new(inside), is_pending: AtomicBool::new(false), capacity, waker }
     }
 
     /// Puts a letter in and wakes the loop. A refused letter is handed back.
@@ -147,24 +131,21 @@ impl<S> Mailbox<S> {
 
 impl<S> Post for Mailbox<S> {
     fn post(&self, to: ConnectionId, message: Box<dyn Any + Send>) -> Result<(), PostError> {
-        self.put(Letter::Notify { to, message })
-            .map_err(|(refusal, letter)| {
-                let message = match letter {
-                    Letter::Notify { message, .. } => message,
-                    Letter::Send { .. } | Letter::Request(_) | Letter::Run(_) => Box::new(()),
-                };
-                match refusal {
-                    Refusal::Full => PostError::Full(message),
-                    Refusal::LoopGone => PostError::LoopGone(message),
-                }
-            })
+        self.put(Letter::Notify { to, message }).map_err(|(refusal, letter)| {
+            let message = match letter {
+                Letter::Notify { message, .. } => message,
+                Letter::Send { .. } | Letter::Request(_) | Letter::Run(_) => Box::new(()),
+            };
+            match refusal {
+                Refusal::Full => PostError::Full(message),
+                Refusal::LoopGone => PostError::LoopGone(message),
+            }
+        })
     }
 }
 
 impl<S> fmt::Debug for Mailbox<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox")
-            .field("is_pending", &self.is_pending)
-            .finish_non_exhaustive()
+        f.debug_struct("Mailbox").field("is_pending", &self.is_pending).finish_non_exhaustive()
     }
 }

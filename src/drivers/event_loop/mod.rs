@@ -129,8 +129,7 @@ impl<S: 'static> EventLoop<S> {
         P: Protocol<S>,
         F: FnMut(Peer) -> P + Send + 'static,
     {
-        self.engine
-            .listen(address.try_into()?, &options.into(), engine::boxed(factory))
+        self.engine.listen(address.try_into()?, &options.into(), engine::boxed(factory))
     }
 
     /// Takes over a socket that listens already, as one that a supervisor opened.
@@ -149,12 +148,11 @@ impl<S: 'static> EventLoop<S> {
         F: FnMut(Peer) -> P + Send + 'static,
     {
         let options = options.into();
-        self.engine
-            .add_listener(&options, engine::boxed(factory), |network, token| {
-                network
-                    .adopt_listener(socket, &options, token)
-                    .map_err(|error| Error::io("cannot adopt a listener", error))
-            })
+        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
+            network
+                .adopt_listener(socket, &options, token)
+                .map_err(|error| Error::io("cannot adopt a listener", error))
+        })
     }
 
     /// Takes over a stream that is connected already.
@@ -175,8 +173,7 @@ impl<S: 'static> EventLoop<S> {
             .network()
             .adopt_stream(socket)
             .map_err(|error| Error::io("cannot adopt a stream", error))?;
-        self.engine
-            .add_stream(stream, peer, Box::new(protocol), limits)
+        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
     }
 
     /// Opens a connection to `address` on which `protocol` converses. It returns at once; how
@@ -197,8 +194,7 @@ impl<S: 'static> EventLoop<S> {
         Error: From<A::Error>,
     {
         limits.check()?;
-        self.engine
-            .connect(&address.try_into()?, Box::new(protocol), limits)
+        self.engine.connect(&address.try_into()?, Box::new(protocol), limits)
     }
 
     /// The address that a listener listens on, with its real port.

@@ -31,10 +31,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             let Some(id) = self.most_idle_holder() else {
                 return;
             };
-            log::warn!(
-                "connection {id} is ended: the loop holds {} bytes",
-                self.desk.held()
-            );
+            log::warn!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
             self.touch(id, Input::Fail(CloseReason::Overloaded), state);
             self.after_input(id);
             if !self.is_overloaded() {

@@ -40,21 +40,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     fn open_letter(&mut self, letter: Letter<S>, state: &mut S) {
         match letter {
-            Letter::Send {
-                to,
-                bytes,
-                when_full,
-                completion,
-            } => {
-                let delivery = self.touch(
-                    to,
-                    Input::Deliver {
-                        bytes,
-                        when_full,
-                        from: None,
-                    },
-                    state,
-                );
+            Letter::Send { to, bytes, when_full, completion } => {
+                let delivery =
+                    self.touch(to, Input::Deliver { bytes, when_full, from: None }, state);
                 self.note_delivery(delivery);
                 if let Some(completion) = completion {
                     completion(delivery);
@@ -88,31 +76,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     fn carry_out(&mut self, request: Request<S>, state: &mut S) {
         match request {
-            Request::Send {
-                to,
-                from,
-                bytes,
-                when_full,
-            } => {
-                let delivery = self.touch(
-                    to,
-                    Input::Deliver {
-                        bytes,
-                        when_full,
-                        from,
-                    },
-                    state,
-                );
+            Request::Send { to, from, bytes, when_full } => {
+                let delivery = self.touch(to, Input::Deliver { bytes, when_full, from }, state);
                 self.note_delivery(delivery);
                 self.hold_source(delivery, from);
             }
             Request::Close { to, closing } => self.pass_on(to, Input::Close(closing), state),
             Request::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
-            Request::Connect {
-                address,
-                protocol,
-                limits,
-            } => {
+            Request::Connect { address, protocol, limits } => {
                 self.open_connection(&address, protocol, limits, state);
             }
             Request::Release { source } => {
@@ -133,13 +104,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         budget: &Budget,
         state: &mut S,
     ) -> Option<Request<S>> {
-        let Request::Broadcast {
-            listener,
-            from,
-            bytes,
-            when_full,
-            next_slot,
-        } = &mut request
+        let Request::Broadcast { listener, from, bytes, when_full, next_slot } = &mut request
         else {
             return None;
         };
@@ -158,11 +123,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             let Some(id) = id.filter(is_audience) else {
                 continue;
             };
-            let input = Input::Deliver {
-                bytes: bytes.clone(),
-                when_full: *when_full,
-                from: *from,
-            };
+            let input = Input::Deliver { bytes: bytes.clone(), when_full: *when_full, from: *from };
             let delivery = self.touch(id, input, state);
             self.hold_source(delivery, *from);
             let now = self.net.now();
@@ -173,10 +134,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Hands `input` to `to`, if that is still there.
     fn pass_on(&mut self, to: ConnectionId, input: Input, state: &mut S) {
-        let is_there = self
-            .connections
-            .get(to)
-            .is_some_and(|entry| entry.connection.stage() != Stage::Closed);
+        let is_there =
+            self.connections.get(to).is_some_and(|entry| entry.connection.stage() != Stage::Closed);
         if is_there {
             self.touch(to, input, state);
         } else {

@@ -222,11 +222,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             Input::Stopping => connection.handle_stopping(desk, self.state),
             Input::Close(closing) => connection.handle_close(desk, self.state, closing),
             Input::Fail(reason) => connection.handle_failure(desk, self.state, reason),
-            Input::Deliver {
-                bytes,
-                when_full,
-                from,
-            } => {
+            Input::Deliver { bytes, when_full, from } => {
                 delivery = connection.handle_delivery(desk, self.state, bytes, when_full, from);
                 return delivery;
             }
@@ -258,16 +254,11 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             return;
         };
         match self.net.is_connected(stream) {
-            Ok(true) => self
-                .entry
-                .connection
-                .handle_connected(self.desk, self.state),
+            Ok(true) => self.entry.connection.handle_connected(self.desk, self.state),
             Ok(false) => return,
             Err(error) => {
                 let reason = CloseReason::Io(error.kind());
-                self.entry
-                    .connection
-                    .handle_failure(self.desk, self.state, reason);
+                self.entry.connection.handle_failure(self.desk, self.state, reason);
             }
         }
         self.note_callback("connected");
@@ -289,9 +280,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
                 self.entry.is_readable = !is_last || self.entry.is_hung_up;
                 self.turn.bytes_in += count as u64;
                 let bytes = &self.buffer[..count];
-                self.entry
-                    .connection
-                    .handle_received(self.desk, self.state, bytes);
+                self.entry.connection.handle_received(self.desk, self.state, bytes);
                 self.note_callback("received");
             }
             Read::Blocked => {
@@ -300,9 +289,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             }
             Read::End => {
                 self.entry.is_readable = false;
-                self.entry
-                    .connection
-                    .handle_end_of_input(self.desk, self.state);
+                self.entry.connection.handle_end_of_input(self.desk, self.state);
                 self.note_callback("finished");
             }
             Read::Failed(kind) => self.fail(CloseReason::Io(kind)),
@@ -321,9 +308,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             left = left.saturating_sub(sent);
             self.turn.bytes_out += sent as u64;
             let was_backpressured = self.entry.connection.is_backpressured();
-            self.entry
-                .connection
-                .handle_sent(self.desk, self.state, sent as u64);
+            self.entry.connection.handle_sent(self.desk, self.state, sent as u64);
             if was_backpressured {
                 self.note_callback("writable");
             }
@@ -365,14 +350,10 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         let Some(stream) = &mut self.entry.stream else {
             return 0;
         };
-        let length = usize::try_from(range.length())
-            .unwrap_or(usize::MAX)
-            .min(most);
+        let length = usize::try_from(range.length()).unwrap_or(usize::MAX).min(most);
         if direct && self.net.can_send_file() {
             self.stats.writes += 1;
-            let outcome = self
-                .net
-                .send_file(stream, range.file(), range.offset(), length);
+            let outcome = self.net.send_file(stream, range.file(), range.offset(), length);
             if let Write::Took { count: 0, .. } = outcome {
                 self.fail(CloseReason::File);
                 return 0;
@@ -381,10 +362,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         }
         let length = length.min(self.buffer.len());
         self.stats.reads += 1;
-        match self
-            .net
-            .read_file(range.file(), range.offset(), &mut self.buffer[..length])
-        {
+        match self.net.read_file(range.file(), range.offset(), &mut self.buffer[..length]) {
             Ok(0) => self.fail(CloseReason::File),
             Ok(count) => {
                 let bytes = &self.buffer[..count];
@@ -433,9 +411,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
 
     fn fail(&mut self, reason: CloseReason) {
         self.entry.is_readable = false;
-        self.entry
-            .connection
-            .handle_failure(self.desk, self.state, reason);
+        self.entry.connection.handle_failure(self.desk, self.state, reason);
         self.note_callback("closed");
     }
 
@@ -446,7 +422,6 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         let before = self.desk.now();
         let now = self.net.now();
         self.desk.set_now(now);
-        self.turn
-            .note_callback(self.id, callback, now.saturating_duration_since(before));
+        self.turn.note_callback(self.id, callback, now.saturating_duration_since(before));
     }
 }

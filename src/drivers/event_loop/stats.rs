@@ -47,10 +47,7 @@ impl Stats {
     /// How many connections ended for `reason`.
     #[must_use]
     pub fn closed_for(&self, reason: CloseReason) -> u64 {
-        self.closed
-            .iter()
-            .find(|(closed, _)| *closed == reason)
-            .map_or(0, |(_, count)| *count)
+        self.closed.iter().find(|(closed, _)| *closed == reason).map_or(0, |(_, count)| *count)
     }
 
     pub(super) fn note_closed(&mut self, reason: CloseReason) {

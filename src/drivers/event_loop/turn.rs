@@ -44,13 +44,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            connections: 1024,
-            accepts: 256,
-            deadlines: 1024,
-            requests: 4096,
-            until: None,
-        }
+        Self { connections: 1024, accepts: 256, deadlines: 1024, requests: 4096, until: None }
     }
 }
 
@@ -58,10 +52,7 @@ impl Budget {
     /// The default budget, and nothing begun after `instant`. For a loop with a frame to draw.
     #[must_use]
     pub fn until(instant: Instant) -> Self {
-        Self {
-            until: Some(instant),
-            ..Self::default()
-        }
+        Self { until: Some(instant), ..Self::default() }
     }
 
     /// Sets [`connections`](Self#structfield.connections).
@@ -195,11 +186,7 @@ impl Turn {
     ) {
         self.callbacks += 1;
         if self.longest.is_none_or(|longest| time > longest.time) {
-            self.longest = Some(LongestCallback {
-                connection: id,
-                callback,
-                time,
-            });
+            self.longest = Some(LongestCallback { connection: id, callback, time });
         }
     }
 }
@@ -272,10 +259,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         }
         let now = self.desk.now();
-        let late = self
-            .wheel
-            .next_deadline()
-            .map(|due| now.saturating_duration_since(due));
+        let late = self.wheel.next_deadline().map(|due| now.saturating_duration_since(due));
         self.wheel.expire(now);
         for _ in 0..budget.deadlines {
             if budget.is_spent_at(self.desk.now()) {

@@ -79,11 +79,7 @@ struct Node {
 impl Node {
     /// The anchor of an empty list, or a timer that is not armed.
     fn alone(index: u32) -> Self {
-        Self {
-            prev: index,
-            next: index,
-            when: NEVER,
-        }
+        Self { prev: index, next: index, when: NEVER }
     }
 }
 
@@ -133,11 +129,7 @@ impl TimerWheel {
             self.unlink(name);
         }
         self.nodes[index].when = when;
-        let list = if when <= self.current {
-            LATE
-        } else {
-            self.list_ahead(when)
-        };
+        let list = if when <= self.current { LATE } else { self.list_ahead(when) };
         self.link(name, list);
     }
 
@@ -278,11 +270,7 @@ impl TimerWheel {
         // (`FAR` may hold timers of several ranges) lies behind us.
         while at != list {
             let node = self.nodes[at as usize];
-            let nearer = if node.when <= self.current {
-                DUE
-            } else {
-                self.list_ahead(node.when)
-            };
+            let nearer = if node.when <= self.current { DUE } else { self.list_ahead(node.when) };
             self.link(at, nearer);
             at = node.next;
         }
@@ -293,11 +281,7 @@ impl TimerWheel {
         if self.is_list_empty(from) {
             return;
         }
-        let Node {
-            prev: last,
-            next: first,
-            ..
-        } = self.nodes[from as usize];
+        let Node { prev: last, next: first, .. } = self.nodes[from as usize];
         let end = self.nodes[to as usize].prev;
         self.nodes[end as usize].next = first;
         self.nodes[first as usize].prev = end;

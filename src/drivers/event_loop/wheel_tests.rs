@@ -147,10 +147,7 @@ fn agrees_with_the_model(seed: u64, steps: u32, keys: u64, bits: u64) {
                 model.cancel(key);
             }
             12 if model.earliest().is_some_and(|at| at > now) => {
-                now = wheel
-                    .next_deadline()
-                    .expect("the model has a timer")
-                    .max(now);
+                now = wheel.next_deadline().expect("the model has a timer").max(now);
                 turn(&mut wheel, &mut model, now, u64::MAX);
             }
             kind => {
@@ -314,10 +311,7 @@ fn a_jump_of_ten_hours_fires_what_was_passed_in_order_and_nothing_else() {
     wheel.arm(1, start + HOUR);
     wheel.arm(0, start + MILLISECOND);
     wheel.expire(start + 10 * HOUR);
-    assert_eq!(
-        std::iter::from_fn(|| wheel.pop_due()).collect::<Vec<_>>(),
-        [0, 1, 2]
-    );
+    assert_eq!(std::iter::from_fn(|| wheel.pop_due()).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(wheel.next_deadline(), Some(start + 10 * HOUR + MILLISECOND));
     wheel.check_invariants();
 }
@@ -350,11 +344,7 @@ fn the_farthest_instant_there_is_can_be_armed() {
     }
     let mut wheel = TimerWheel::new(start);
     wheel.arm(0, farthest);
-    assert!(
-        wheel
-            .next_deadline()
-            .is_some_and(|at| at > start + 50 * RANGE)
-    );
+    assert!(wheel.next_deadline().is_some_and(|at| at > start + 50 * RANGE));
     wheel.expire(start + 50 * RANGE);
     assert_eq!(wheel.pop_due(), None);
     wheel.expire(farthest);

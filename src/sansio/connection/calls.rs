@@ -33,10 +33,7 @@ impl<S: 'static> Connection<S> {
         // Another connection's call may have panicked after it asked for a successor.
         desk.next_protocol = None;
         self.line.is_in_call = true;
-        let mut transport = Transport {
-            line: &mut self.line,
-            desk,
-        };
+        let mut transport = Transport { line: &mut self.line, desk };
         let result = call(&mut *self.protocol, &mut transport, state);
         self.line.is_in_call = false;
         if desk.next_protocol.is_some() {
@@ -57,10 +54,7 @@ impl<S: 'static> Connection<S> {
             // What the predecessor left is offered in the next turn.
             self.line.is_yielding = true;
             self.line.is_in_call = true;
-            let mut transport = Transport {
-                line: &mut self.line,
-                desk,
-            };
+            let mut transport = Transport { line: &mut self.line, desk };
             self.protocol.connected(&mut transport, state);
             self.line.is_in_call = false;
         }
@@ -103,10 +97,7 @@ impl<S: 'static> Connection<S> {
             self.forget_buffers(desk);
             self.line.enter(Phase::Closed(reason));
             self.line.is_in_call = true;
-            let mut transport = Transport {
-                line: &mut self.line,
-                desk,
-            };
+            let mut transport = Transport { line: &mut self.line, desk };
             self.protocol.closed(&mut transport, state, closed);
             desk.next_protocol = None;
             self.line.is_in_call = false;
@@ -124,10 +115,7 @@ impl<S: 'static> Connection<S> {
 
     pub(super) fn release_sources(&mut self, desk: &mut Desk<S>) {
         if let Some(queue) = &mut self.line.out {
-            let sources = queue
-                .sources
-                .drain(..)
-                .map(|source| Request::Release { source });
+            let sources = queue.sources.drain(..).map(|source| Request::Release { source });
             desk.requests.extend(sources);
         }
     }

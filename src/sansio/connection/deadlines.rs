@@ -109,11 +109,7 @@ impl Line {
                 self.enter(Phase::Flushing { deadline, reason });
             }
             Phase::WriteFinished => {
-                self.enter(Phase::Lingering {
-                    deadline,
-                    reason,
-                    discarded: 0,
-                });
+                self.enter(Phase::Lingering { deadline, reason, discarded: 0 });
             }
             Phase::Flushing { .. }
             | Phase::Lingering { .. }

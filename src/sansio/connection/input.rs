@@ -29,18 +29,9 @@ impl<S: 'static> Connection<S> {
 
     #[inline]
     pub(super) fn take_in(&mut self, desk: &mut Desk<S>, state: &mut S, bytes: &[u8]) {
-        if let Phase::Lingering {
-            deadline,
-            reason,
-            discarded,
-        } = self.line.phase
-        {
+        if let Phase::Lingering { deadline, reason, discarded } = self.line.phase {
             let discarded = discarded + bytes.len();
-            self.line.enter(Phase::Lingering {
-                deadline,
-                reason,
-                discarded,
-            });
+            self.line.enter(Phase::Lingering { deadline, reason, discarded });
             if discarded > self.line.limits().linger {
                 self.line.end(reason);
             }
@@ -63,19 +54,12 @@ impl<S: 'static> Connection<S> {
         let used = self.call(desk, state, |protocol, transport, state| {
             protocol.received(transport, state, bytes)
         });
-        debug_assert!(
-            used <= bytes.len(),
-            "a protocol used {used} of {} bytes",
-            bytes.len()
-        );
+        debug_assert!(used <= bytes.len(), "a protocol used {used} of {} bytes", bytes.len());
         used.min(bytes.len())
     }
 
     fn keep(&mut self, desk: &mut Desk<S>, bytes: &[u8]) {
-        let kept = self
-            .line
-            .kept
-            .get_or_insert_with(|| desk.pool.take_kept(desk.now));
+        let kept = self.line.kept.get_or_insert_with(|| desk.pool.take_kept(desk.now));
         kept.append(bytes);
         desk.pool.held += bytes.len();
     }
@@ -114,11 +98,7 @@ impl<S: 'static> Connection<S> {
         }
         self.line.is_input_full = true;
         self.offer_kept(desk, state);
-        let is_full = self
-            .line
-            .kept
-            .as_ref()
-            .is_some_and(|kept| kept.unused().len() >= limit);
+        let is_full = self.line.kept.as_ref().is_some_and(|kept| kept.unused().len() >= limit);
         if is_full && self.line.may_offer() {
             self.line.finish(desk.now, CloseReason::InputFull);
         }
@@ -140,17 +120,11 @@ impl<S: 'static> Connection<S> {
         match self.line.phase {
             Phase::Open => self.line.enter(Phase::PeerFinished),
             Phase::WriteFinishing { deadline } => {
-                self.line.enter(Phase::Flushing {
-                    deadline,
-                    reason: CloseReason::Finished,
-                });
+                self.line.enter(Phase::Flushing { deadline, reason: CloseReason::Finished });
             }
             Phase::WriteFinished => {
                 let deadline = now + self.line.limits().closing;
-                self.line.enter(Phase::Flushing {
-                    deadline,
-                    reason: CloseReason::Finished,
-                });
+                self.line.enter(Phase::Flushing { deadline, reason: CloseReason::Finished });
             }
             Phase::Connecting { .. }
             | Phase::PeerFinished

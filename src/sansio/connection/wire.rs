@@ -28,18 +28,12 @@ impl<S: 'static> Connection<S> {
         if self.line.layer.is_some() {
             return self.poll_layer_output(desk);
         }
-        self.line
-            .out
-            .as_ref()
-            .map_or(Output::Nothing, |queue| queue.output(true))
+        self.line.out.as_ref().map_or(Output::Nothing, |queue| queue.output(true))
     }
 
     /// Fills `slices` with what goes out next, after [`Output::Slices`]. Returns how many.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_SLICES]) -> usize {
-        self.line
-            .out
-            .as_ref()
-            .map_or(0, |queue| queue.gather(slices))
+        self.line.out.as_ref().map_or(0, |queue| queue.gather(slices))
     }
 
     /// The wire took `bytes` bytes of what [`poll_output`](Self::poll_output) gave.
@@ -100,11 +94,7 @@ impl<S: 'static> Connection<S> {
             }
             Phase::Flushing { reason, .. } if self.is_flushed() => {
                 let deadline = desk.now + self.line.limits().closing;
-                self.line.enter(Phase::Lingering {
-                    deadline,
-                    reason,
-                    discarded: 0,
-                });
+                self.line.enter(Phase::Lingering { deadline, reason, discarded: 0 });
                 Wire::ShutdownWrite
             }
             Phase::Connecting { .. }
@@ -123,11 +113,7 @@ impl<S: 'static> Connection<S> {
     #[inline]
     pub fn wants_bytes(&self) -> usize {
         if let Phase::Lingering { .. } = self.line.phase {
-            return if self.line.is_input_ended {
-                0
-            } else {
-                usize::MAX
-            };
+            return if self.line.is_input_ended { 0 } else { usize::MAX };
         }
         if !self.line.may_offer() || self.line.is_input_ended {
             return 0;
@@ -180,9 +166,7 @@ impl<S: 'static> Connection<S> {
         if let Some(queue) = &mut self.line.out {
             while slot.room() > 0 {
                 let front = queue.front_bytes();
-                let taken = slot
-                    .layer
-                    .send(&front[..front.len().min(slot.room())], &mut slot.wire);
+                let taken = slot.layer.send(&front[..front.len().min(slot.room())], &mut slot.wire);
                 if taken == 0 {
                     break;
                 }
@@ -190,10 +174,8 @@ impl<S: 'static> Connection<S> {
             }
         }
         let queued = self.line.out.as_ref().map_or(0, |queue| queue.total());
-        let is_last = matches!(
-            self.line.phase,
-            Phase::WriteFinishing { .. } | Phase::Flushing { .. }
-        );
+        let is_last =
+            matches!(self.line.phase, Phase::WriteFinishing { .. } | Phase::Flushing { .. });
         if is_last && queued == 0 && !slot.is_finished {
             slot.is_finished = true;
             slot.layer.finish(&mut slot.wire);
@@ -215,11 +197,7 @@ impl<S: 'static> Connection<S> {
     }
 
     fn return_empty_queue(&mut self, desk: &mut Desk<S>) {
-        if self
-            .line
-            .out
-            .as_ref()
-            .is_some_and(|queue| queue.total() == 0)
+        if self.line.out.as_ref().is_some_and(|queue| queue.total() == 0)
             && let Some(queue) = self.line.out.take()
         {
             desk.pool.put_queue(queue);
@@ -239,11 +217,7 @@ impl<S: 'static> Connection<S> {
             );
         }
         if line.phase.is_over() && !matches!(line.phase, Phase::Ending(CloseReason::Panicked)) {
-            assert_eq!(
-                (kept, line.unsent()),
-                (0, 0),
-                "a closed connection holds nothing"
-            );
+            assert_eq!((kept, line.unsent()), (0, 0), "a closed connection holds nothing");
         }
         assert!(
             !line.is_backpressured
