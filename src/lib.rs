@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 pub mod drivers;
 mod net;
+pub mod protocols;
 pub mod sansio;
 pub use drivers::event_loop::*;
 pub use net::{ListenOptions, ManualClock};
+#[cfg(feature = "http")]
+pub use protocols::http;
 pub use sansio::*;

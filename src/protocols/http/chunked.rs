@@ -160,10 +160,7 @@ impl Chunked {
             }
         }
         self.check_invariants(limit);
-        Ok(Decoded {
-            used: input.len() - rest.len(),
-            complete: self.state == State::Done,
-        })
+        Ok(Decoded { used: input.len() - rest.len(), complete: self.state == State::Done })
     }
 
     /// Takes one byte that is not payload and says what is expected after it.
@@ -214,28 +211,20 @@ impl Chunked {
             found => return Err(stray(found, ChunkFault::Size { found })),
         };
         if digits == MAX_SIZE_DIGITS {
-            return Err(ChunkFault::SizeTooLong {
-                limit: MAX_SIZE_DIGITS,
-            });
+            return Err(ChunkFault::SizeTooLong { limit: MAX_SIZE_DIGITS });
         }
         // Sixteen digits fit, so nothing is shifted out.
         let size = (size << 4) | u64::from(digit);
         if size > (limit as u64).saturating_sub(self.announced) {
             return Err(ChunkFault::BodyTooLong { limit });
         }
-        Ok(State::Size {
-            size,
-            digits: digits + 1,
-        })
+        Ok(State::Size { size, digits: digits + 1 })
     }
 
     /// Takes one byte of an extension, the semicolon included.
     fn take_extension(&mut self, size: u64) -> Result<State, ChunkFault> {
-        count(&mut self.extension_bytes, MAX_EXTENSION_BYTES).ok_or(
-            ChunkFault::ExtensionsTooLong {
-                limit: MAX_EXTENSION_BYTES,
-            },
-        )?;
+        count(&mut self.extension_bytes, MAX_EXTENSION_BYTES)
+            .ok_or(ChunkFault::ExtensionsTooLong { limit: MAX_EXTENSION_BYTES })?;
         Ok(State::Extension { size })
     }
 
@@ -243,9 +232,8 @@ impl Chunked {
     fn take_trailer(&mut self, byte: u8) -> Result<State, ChunkFault> {
         let next = match (self.state, byte) {
             (State::TrailerStart, _) if is_token(byte) => {
-                count(&mut self.trailers, MAX_TRAILERS).ok_or(ChunkFault::TooManyTrailers {
-                    limit: MAX_TRAILERS,
-                })?;
+                count(&mut self.trailers, MAX_TRAILERS)
+                    .ok_or(ChunkFault::TooManyTrailers { limit: MAX_TRAILERS })?;
                 State::TrailerName
             }
             (State::TrailerName, _) if is_token(byte) => State::TrailerName,
@@ -256,9 +244,8 @@ impl Chunked {
             (State::TrailerFeed, _) => return Err(ChunkFault::CarriageReturnAlone),
             (_, found) => return Err(stray(found, ChunkFault::Trailer { found })),
         };
-        count(&mut self.trailer_bytes, MAX_TRAILER_BYTES).ok_or(ChunkFault::TrailersTooLong {
-            limit: MAX_TRAILER_BYTES,
-        })?;
+        count(&mut self.trailer_bytes, MAX_TRAILER_BYTES)
+            .ok_or(ChunkFault::TrailersTooLong { limit: MAX_TRAILER_BYTES })?;
         Ok(next)
     }
 

@@ -51,10 +51,7 @@ impl Default for HeadLimits {
     /// 16 KiB, so that large cookies pass, and half of that for the target (RFC 9112, 3, wants
     /// at least 8000 bytes for the request line).
     fn default() -> Self {
-        Self {
-            head: 16 * 1024,
-            target: 8 * 1024,
-        }
+        Self { head: 16 * 1024, target: 8 * 1024 }
     }
 }
 
@@ -112,16 +109,12 @@ impl<'b> Head<'b> {
     /// Always starts with `/`, except in `*` and in the authority that `CONNECT` is sent.
     pub(super) fn path(self) -> &'b str {
         let target = self.path_and_query();
-        target
-            .split_once('?')
-            .map_or(target, |(path, _)| if path.is_empty() { "/" } else { path })
+        target.split_once('?').map_or(target, |(path, _)| if path.is_empty() { "/" } else { path })
     }
 
     /// What follows the target's first `?`.
     pub(super) fn query(self) -> Option<&'b str> {
-        self.path_and_query()
-            .split_once('?')
-            .map(|(_, query)| query)
+        self.path_and_query().split_once('?').map(|(_, query)| query)
     }
 
     /// The target without the scheme and authority of the absolute form.
@@ -214,11 +207,7 @@ fn request_line<'b>(request: &httparse::Request<'_, 'b>) -> Option<RequestLine<'
         0 => Version::Http10,
         _ => Version::Http11,
     };
-    Some(RequestLine {
-        method: request.method?,
-        target: request.path?,
-        version,
-    })
+    Some(RequestLine { method: request.method?, target: request.path?, version })
 }
 
 /// Whether `head`, which httparse took, breaks none of the rules that httparse does not know.
@@ -228,16 +217,12 @@ fn is_clean(head: &[u8], line: &RequestLine<'_>, limits: &HeadLimits) -> bool {
     let bare = head
         .iter()
         .zip(&head[1..])
-        .fold(false, |bare, (&before, &byte)| {
-            bare | ((byte == b'\n') & (before != b'\r'))
-        });
+        .fold(false, |bare, (&before, &byte)| bare | ((byte == b'\n') & (before != b'\r')));
     let target = line.target.as_bytes();
     !bare
         && !matches!(head[0], b'\r' | b'\n')
         && target.len() <= limits.target
-        && !target
-            .iter()
-            .fold(false, |bad, &byte| bad | !byte.is_ascii() | (byte == b'#'))
+        && !target.iter().fold(false, |bad, &byte| bad | !byte.is_ascii() | (byte == b'#'))
         && suits_method(line.method.as_bytes(), target)
 }
 
@@ -318,11 +303,7 @@ impl Meaning {
         }
         self.host = true;
         // Empty is what a client sends when its target has no authority (RFC 9112, 3.2).
-        if value.is_empty() || is_authority(value) {
-            Ok(())
-        } else {
-            Err(HeadFault::HostInvalid)
-        }
+        if value.is_empty() || is_authority(value) { Ok(()) } else { Err(HeadFault::HostInvalid) }
     }
 
     fn note_connection(&mut self, value: &[u8]) {

@@ -91,11 +91,7 @@ fn judge_line(
         }
     };
     // The line feed is the line's last byte, so whatever the line itself broke came before.
-    if terminated {
-        Ok(kind)
-    } else {
-        Err(HeadFault::LineFeedAlone)
-    }
+    if terminated { Ok(kind) } else { Err(HeadFault::LineFeedAlone) }
 }
 
 /// Which limit the peer has hit when `limits.head` bytes hold no end.
@@ -114,23 +110,15 @@ fn over_limit(window: &[u8], limits: &HeadLimits) -> HeadFault {
 
 /// Judges `method SP target SP version` (RFC 9112, 3) from left to right.
 fn judge_request_line(line: &[u8], limits: &HeadLimits) -> Result<(), HeadFault> {
-    let end = line
-        .iter()
-        .position(|&byte| !is_token(byte))
-        .ok_or(HeadFault::RequestLine)?;
+    let end = line.iter().position(|&byte| !is_token(byte)).ok_or(HeadFault::RequestLine)?;
     if end == 0 || line[end] != b' ' {
         return Err(stray(line[end], HeadFault::Method { found: line[end] }));
     }
     let (method, rest) = (&line[..end], &line[end + 1..]);
 
-    let end = rest
-        .iter()
-        .position(|&byte| !is_target(byte))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|&byte| !is_target(byte)).unwrap_or(rest.len());
     if end > limits.target {
-        return Err(HeadFault::TargetTooLong {
-            limit: limits.target,
-        });
+        return Err(HeadFault::TargetTooLong { limit: limits.target });
     }
     match rest.get(end) {
         None => return Err(HeadFault::RequestLine),
@@ -141,30 +129,14 @@ fn judge_request_line(line: &[u8], limits: &HeadLimits) -> Result<(), HeadFault>
 
     match version {
         b"HTTP/1.0" | b"HTTP/1.1" => {}
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            major @ b'0'..=b'9',
-            b'.',
-            minor @ b'0'..=b'9',
-        ] => {
-            return Err(HeadFault::VersionUnsupported {
-                major: major - b'0',
-                minor: minor - b'0',
-            });
+        [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
+            return Err(HeadFault::VersionUnsupported { major: major - b'0', minor: minor - b'0' });
         }
         _ if memchr(b'\r', version).is_some() => return Err(HeadFault::CarriageReturnAlone),
         _ => return Err(HeadFault::Version),
     }
     // Last, because the forms are those of the versions that we speak.
-    if suits_method(method, target) {
-        Ok(())
-    } else {
-        Err(HeadFault::TargetForm)
-    }
+    if suits_method(method, target) { Ok(()) } else { Err(HeadFault::TargetForm) }
 }
 
 /// Judges `name ":" OWS value OWS` (RFC 9112, 5) from left to right.
@@ -172,10 +144,7 @@ fn judge_header_line(line: &[u8]) -> Result<(), HeadFault> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(HeadFault::Folded);
     }
-    let end = line
-        .iter()
-        .position(|&byte| !is_token(byte))
-        .ok_or(HeadFault::NoColon)?;
+    let end = line.iter().position(|&byte| !is_token(byte)).ok_or(HeadFault::NoColon)?;
     match line[end] {
         b':' if end > 0 => {}
         b' ' | b'\t' if line[end..].trim_ascii_start().starts_with(b":") => {
@@ -218,15 +187,10 @@ fn is_absolute(target: &[u8]) -> bool {
     let Some(rest) = target[colon..].strip_prefix(b"://") else {
         return false;
     };
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?'))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     // RFC 3986, 3.1.
     target[0].is_ascii_alphabetic()
-        && target[..colon]
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        && target[..colon].iter().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
         && is_authority(&rest[..end])
 }
 
@@ -246,10 +210,7 @@ fn port_of(authority: &[u8]) -> Option<&[u8]> {
             (&rest[..end], rest[end..].strip_prefix(b"]")?)
         }
         name => {
-            let end = name
-                .iter()
-                .position(|&byte| !is_name(byte))
-                .unwrap_or(name.len());
+            let end = name.iter().position(|&byte| !is_name(byte)).unwrap_or(name.len());
             name.split_at(end)
         }
     };

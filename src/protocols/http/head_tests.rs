@@ -24,10 +24,7 @@ enum Verdict {
 fn look(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Verdict {
     match parse_head(bytes, scanned, limits, &mut header_storage()) {
         Parsed::NeedMore => {
-            assert!(
-                *scanned > 0 || bytes.is_empty(),
-                "what was scanned is remembered"
-            );
+            assert!(*scanned > 0 || bytes.is_empty(), "what was scanned is remembered");
             assert!(*scanned <= limits.head);
             Verdict::More
         }
@@ -77,17 +74,9 @@ fn in_pieces(bytes: &[u8], ends: impl IntoIterator<Item = usize>, limits: &HeadL
 fn under_every_cut(bytes: &[u8], limits: &HeadLimits) -> Verdict {
     let expected = at_once(bytes, limits);
     let shown = String::from_utf8_lossy(bytes);
-    assert_eq!(
-        in_pieces(bytes, 0..bytes.len(), limits),
-        expected,
-        "byte by byte: {shown:?}"
-    );
+    assert_eq!(in_pieces(bytes, 0..bytes.len(), limits), expected, "byte by byte: {shown:?}");
     for cut in 0..bytes.len() {
-        assert_eq!(
-            in_pieces(bytes, [cut], limits),
-            expected,
-            "cut at {cut}: {shown:?}"
-        );
+        assert_eq!(in_pieces(bytes, [cut], limits), expected, "cut at {cut}: {shown:?}");
     }
     expected
 }
@@ -179,9 +168,7 @@ fn every_limit_gives_one_verdict_under_every_cut() {
 fn a_head_without_its_last_byte_is_not_complete() {
     for bytes in TAKEN {
         let limits = HeadLimits::default();
-        let Verdict::Head { length, .. } = at_once(bytes, &limits) else {
-            panic!("taken")
-        };
+        let Verdict::Head { length, .. } = at_once(bytes, &limits) else { panic!("taken") };
         assert_eq!(at_once(&bytes[..length - 1], &limits), Verdict::More);
         assert_eq!(at_once(b"", &limits), Verdict::More);
     }
@@ -205,45 +192,15 @@ fn a_head_may_have_exactly_so_many_bytes() {
 #[test]
 fn a_target_may_have_exactly_so_many_bytes() {
     let bytes = b"GET /2345678 HTTP/1.0\r\n\r\n";
-    let exact = under_every_cut(
-        bytes,
-        &HeadLimits {
-            head: 100,
-            target: 8,
-        },
-    );
+    let exact = under_every_cut(bytes, &HeadLimits { head: 100, target: 8 });
     assert!(matches!(exact, Verdict::Head { .. }));
-    let short = under_every_cut(
-        bytes,
-        &HeadLimits {
-            head: 100,
-            target: 7,
-        },
-    );
+    let short = under_every_cut(bytes, &HeadLimits { head: 100, target: 7 });
     assert_eq!(short, Verdict::Fault(HeadFault::TargetTooLong { limit: 7 }));
     // A request line that does not even end within the head's limit blames its target.
-    let endless = under_every_cut(
-        bytes,
-        &HeadLimits {
-            head: 15,
-            target: 7,
-        },
-    );
-    assert_eq!(
-        endless,
-        Verdict::Fault(HeadFault::TargetTooLong { limit: 7 })
-    );
-    let endless = under_every_cut(
-        bytes,
-        &HeadLimits {
-            head: 15,
-            target: 8,
-        },
-    );
-    assert_eq!(
-        endless,
-        Verdict::Fault(HeadFault::HeadTooLong { limit: 15 })
-    );
+    let endless = under_every_cut(bytes, &HeadLimits { head: 15, target: 7 });
+    assert_eq!(endless, Verdict::Fault(HeadFault::TargetTooLong { limit: 7 }));
+    let endless = under_every_cut(bytes, &HeadLimits { head: 15, target: 8 });
+    assert_eq!(endless, Verdict::Fault(HeadFault::HeadTooLong { limit: 15 }));
     assert_eq!(HeadFault::TargetTooLong { limit: 7 }.status().as_u16(), 414);
 }
 
@@ -260,10 +217,8 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits fit") % sides
     }
 
@@ -287,26 +242,15 @@ fn damaged_heads_get_one_verdict_however_they_are_cut() {
             }
         }
         let limits = match dice.roll(3) {
-            0 => HeadLimits {
-                head: 1 + dice.roll(bytes.len() + 1),
-                target: dice.roll(12),
-            },
+            0 => HeadLimits { head: 1 + dice.roll(bytes.len() + 1), target: dice.roll(12) },
             _ => HeadLimits::default(),
         };
         let expected = at_once(&bytes, &limits);
         let shown = String::from_utf8_lossy(&bytes);
-        assert_eq!(
-            in_pieces(&bytes, 0..bytes.len(), &limits),
-            expected,
-            "{round}: {shown:?}"
-        );
+        assert_eq!(in_pieces(&bytes, 0..bytes.len(), &limits), expected, "{round}: {shown:?}");
         let cuts = [dice.roll(bytes.len()), dice.roll(bytes.len())];
         let cuts = [cuts[0].min(cuts[1]), cuts[0].max(cuts[1])];
-        assert_eq!(
-            in_pieces(&bytes, cuts, &limits),
-            expected,
-            "{round}: {cuts:?} {shown:?}"
-        );
+        assert_eq!(in_pieces(&bytes, cuts, &limits), expected, "{round}: {cuts:?} {shown:?}");
     }
 }
 
@@ -320,11 +264,7 @@ fn both_readings_take_the_same_bytes_everywhere() {
             let mut bytes = base.to_vec();
             bytes[at] = byte;
             let expected = at_once(&bytes, &limits);
-            assert_eq!(
-                in_pieces(&bytes, [1], &limits),
-                expected,
-                "{byte:#04x} at {at}"
-            );
+            assert_eq!(in_pieces(&bytes, [1], &limits), expected, "{byte:#04x} at {at}");
         }
     }
 }
@@ -341,16 +281,9 @@ fn random_bytes_get_one_verdict_within_the_limit() {
                 alphabet => dice.pick(alphabet),
             })
             .collect();
-        let limits = HeadLimits {
-            head: 100,
-            target: 20,
-        };
+        let limits = HeadLimits { head: 100, target: 20 };
         let expected = at_once(&bytes, &limits);
-        assert_eq!(
-            in_pieces(&bytes, 0..bytes.len(), &limits),
-            expected,
-            "{bytes:?}"
-        );
+        assert_eq!(in_pieces(&bytes, 0..bytes.len(), &limits), expected, "{bytes:?}");
         assert!(bytes.len() < limits.head || expected != Verdict::More);
     }
 }

@@ -1,0 +1,6 @@
+//! Placeholder
+/// x
+#[derive(Debug)]
+pub struct Files;
+/// x
+pub fn files() {}
