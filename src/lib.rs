@@ -1,5 +1,7 @@
 //! Placeholder front page.
 #![forbid(unsafe_code)]
+pub use bytes::Bytes;
+
 pub mod drivers;
 mod net;
 pub mod protocols;

@@ -17,6 +17,7 @@ use super::closing::{CloseReason, Closed, Closing};
 use super::connection_id::{ConnectionId, ListenerId};
 use super::desk::Desk;
 use super::layer::{Layer, LayerSlot};
+use super::limits::Limits;
 use super::line::{Line, Origin};
 use super::phase::{Phase, Stage};
 use super::protocol::Protocol;
@@ -243,6 +244,12 @@ impl<S: 'static> Connection<S> {
     #[must_use]
     pub fn peer(&self) -> &Address {
         &self.line.peer
+    }
+
+    /// The limits it lives under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.line.limits()
     }
 
     /// The listener that accepted it.

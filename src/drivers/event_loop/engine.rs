@@ -64,6 +64,8 @@ pub(super) struct Entry<S, T> {
     pub(super) is_touched: bool,
     /// On the list of those to be freed at the end of the round.
     pub(super) is_leaving: bool,
+    /// The timer is armed, for no later than the idle timeout from when that was last looked at.
+    pub(super) is_armed_for_idle: bool,
 }
 
 impl<S, T> Entry<S, T> {
@@ -77,6 +79,7 @@ impl<S, T> Entry<S, T> {
             is_queued: false,
             is_touched: false,
             is_leaving: false,
+            is_armed_for_idle: false,
         }
     }
 }
@@ -286,12 +289,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// fire later is left as it is, and armed again when it fires too early: most are bumped a
     /// thousand times before they would ever fire.
     pub(super) fn rearm(&mut self, id: ConnectionId) {
-        let Some(entry) = self.connections.get(id) else {
-            return;
-        };
-        let Some(deadline) = entry.connection.poll_deadline() else {
-            return;
-        };
+        let deadline = self.connections.get(id).and_then(|entry| entry.connection.poll_deadline());
+        if let Some(deadline) = deadline {
+            self.arm(id, deadline);
+        }
+    }
+
+    pub(super) fn arm(&mut self, id: ConnectionId, deadline: Instant) {
         let slot = id.slot() as usize;
         if self.wheel.armed_at(slot).is_none_or(|armed| deadline < armed) {
             self.wheel.arm(slot, deadline);

@@ -33,7 +33,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
             };
             log::warn!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
             self.touch(id, Input::Fail(CloseReason::Overloaded), state);
-            self.after_input(id);
             if !self.is_overloaded() {
                 return;
             }

@@ -89,7 +89,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Request::Release { source } => {
                 if let Some(entry) = self.connections.get_mut(source) {
                     entry.connection.handle_release();
-                    self.after_input(source);
+                    self.look_again(source);
                 }
             }
             Request::Broadcast { .. } => {}

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::io::IoSlice;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -56,17 +57,15 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Serves a connection from the ready list.
     #[inline]
     pub(super) fn serve(&mut self, id: ConnectionId, state: &mut S) {
-        if let Some(entry) = self.connections.get_mut(id) {
-            entry.is_queued = false;
-            self.input(id, Input::Ready, state);
-            self.after_input(id);
-        }
+        self.with_service(id, state, |service| {
+            service.entry.is_queued = false;
+            service.serve();
+        });
     }
 
     /// A connection was accepted.
     pub(super) fn establish(&mut self, id: ConnectionId, state: &mut S) {
         self.input(id, Input::Connected, state);
-        self.after_input(id);
     }
 
     /// The timer of a connection fired. It may be too early: then it is armed again.
@@ -85,7 +84,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         }
         self.input(id, Input::Deadline, state);
-        self.after_input(id);
     }
 
     /// Something came from elsewhere: it is done now, and flushed at the end of the round, once
@@ -103,15 +101,11 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Sends what a touched connection has to send.
     pub(super) fn flush(&mut self, id: ConnectionId, state: &mut S) {
-        let Some(entry) = self.connections.get_mut(id) else {
-            return;
-        };
-        entry.is_touched = false;
         self.with_service(id, state, |service| {
+            service.entry.is_touched = false;
             service.flush();
             service.settle_wire();
         });
-        self.after_input(id);
     }
 
     /// Hands one input to a connection and does what follows from it at once.
@@ -122,6 +116,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     /// Borrows a connection and what serving it takes; catches its panic if so configured.
+    /// Afterwards decides when the connection is looked at next.
     #[inline]
     fn with_service<R>(
         &mut self,
@@ -141,16 +136,45 @@ impl<S: 'static, N: Network> Engine<S, N> {
             turn: &mut self.turn,
             state,
         };
-        match self.config.on_panic {
+        let result = match self.config.on_panic {
             OnPanic::Propagate => Some(work(&mut service)),
-            OnPanic::Close => match panic::catch_unwind(AssertUnwindSafe(|| work(&mut service))) {
-                Ok(result) => Some(result),
-                Err(_) => {
+            OnPanic::Close => {
+                let caught = panic::catch_unwind(AssertUnwindSafe(|| work(&mut service)));
+                if caught.is_err() {
                     log::error!("connection {id} is closed: its protocol panicked");
                     service.entry.connection.handle_panic(service.desk);
-                    None
                 }
-            },
+                caught.ok()
+            }
+        };
+        let is_overloaded = self.desk.held() > self.config.memory;
+        let next = entry.next(self.desk.now(), is_overloaded);
+        self.follow(id, next);
+        Some(result?)
+    }
+
+    /// Decides again when a connection is looked at next, something about it having changed.
+    pub(super) fn look_again(&mut self, id: ConnectionId) {
+        let is_overloaded = self.is_overloaded();
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let next = entry.next(self.desk.now(), is_overloaded);
+        self.follow(id, next);
+    }
+
+    #[inline]
+    fn follow(&mut self, id: ConnectionId, next: Next) {
+        match next {
+            Next::Rest => {}
+            Next::Arm(deadline) => self.arm(id, deadline),
+            Next::Queue => {
+                self.queue.push_back(id);
+                self.rearm(id);
+            }
+            Next::Park => {
+                self.parked.push(id);
+                self.rearm(id);
+            }
+            Next::Leave => self.leaving.push(id),
         }
     }
 
@@ -166,32 +190,54 @@ impl<S: 'static, N: Network> Engine<S, N> {
             }
         }
     }
+}
 
-    /// Decides when a connection is looked at next: freed, served again, or left to its timer.
+/// When a connection is looked at next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// When the system says so, or when its timer fires, which is armed.
+    Rest,
+    /// The same, but the timer must fire earlier.
+    Arm(Instant),
+    /// In the next turn.
+    Queue,
+    /// When the loop holds less.
+    Park,
+    /// It is over: at the end of the round.
+    Leave,
+}
+
+impl<S: 'static, T> Entry<S, T> {
     #[inline]
-    pub(super) fn after_input(&mut self, id: ConnectionId) {
-        let is_overloaded = self.is_overloaded();
-        let Some(entry) = self.connections.get_mut(id) else {
-            return;
-        };
-        if entry.connection.stage() == Stage::Closed {
-            if !mem::replace(&mut entry.is_leaving, true) {
-                self.leaving.push(id);
+    fn next(&mut self, now: Instant, is_overloaded: bool) -> Next {
+        let connection = &self.connection;
+        if connection.stage() == Stage::Closed {
+            let is_news = !mem::replace(&mut self.is_leaving, true);
+            return if is_news { Next::Leave } else { Next::Rest };
+        }
+        let wants_read = self.is_readable && connection.wants_bytes() > 0;
+        let wants_write = self.is_writable && connection.has_output();
+        if wants_write || (wants_read && !is_overloaded) || connection.wants_turn() {
+            // What is on the list already is not put there twice.
+            if !mem::replace(&mut self.is_queued, true) {
+                return Next::Queue;
             }
-            return;
+        } else if wants_read {
+            return Next::Park;
         }
-        let wants_read = entry.is_readable && entry.connection.wants_bytes() > 0;
-        let wants_write = entry.is_writable && entry.connection.has_output();
-        if wants_read && is_overloaded {
-            self.parked.push(id);
+        self.next_timer(now)
+    }
+
+    /// Whether the timer must be armed. Mostly not: while a connection is quiet, its deadline
+    /// only moves away from the one that is armed.
+    #[inline]
+    fn next_timer(&mut self, now: Instant) -> Next {
+        if self.is_armed_for_idle && self.connection.is_quiet() {
+            return Next::Rest;
         }
-        if !entry.is_queued
-            && (entry.connection.wants_turn() || wants_write || (wants_read && !is_overloaded))
-        {
-            entry.is_queued = true;
-            self.queue.push_back(id);
-        }
-        self.rearm(id);
+        let Some(deadline) = self.connection.poll_deadline() else { return Next::Rest };
+        self.is_armed_for_idle = deadline <= now + self.connection.limits().idle;
+        Next::Arm(deadline)
     }
 }
 

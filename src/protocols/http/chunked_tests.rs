@@ -131,6 +131,9 @@ fn a_body_may_have_exactly_so_many_bytes() {
     assert_eq!(under_every_cut(bytes, 11).0, b"hello world");
     let expected = Err(ChunkFault::BodyTooLong { limit: 10 });
     assert_eq!(under_every_cut(bytes, 10), (b"hello".to_vec(), expected));
+    // All chunks count, not only the one before.
+    let three = b"5\r\nhello\r\n1\r\n!\r\n5\r\n";
+    assert_eq!(under_every_cut(three, 10).1, expected);
     assert_eq!(under_every_cut(bytes, 0).1, Err(ChunkFault::BodyTooLong { limit: 0 }));
     assert_eq!(under_every_cut(b"0\r\n\r\n", 0).1, Ok((5, true)));
 }

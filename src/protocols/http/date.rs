@@ -3,13 +3,31 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A whole header line, `date: Sun, 06 Nov 1994 08:49:37 GMT` and its line end.
-pub(super) type DateLine = [u8; 37];
+/// The header line `date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end, behind the status
+/// line of the commonest reply: together they are one copy of a size known to the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DateLine {
+    ok: [u8; OK.len()],
+}
+
+const OK: &[u8; 54] = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+
+impl DateLine {
+    /// The status line `HTTP/1.1 200 OK`, and the date.
+    pub(super) const fn after_ok(&self) -> &[u8; OK.len()] {
+        &self.ok
+    }
+
+    /// The date alone.
+    pub(super) fn alone(&self) -> &[u8] {
+        &self.ok[17..]
+    }
+}
 
 /// The line of the present second, shared by all connections of a server.
 #[derive(Debug)]
 pub(super) struct DateCache {
-    /// Held for as long as it takes to copy 37 bytes.
+    /// Held for as long as it takes to copy 54 bytes.
     line: Mutex<(u64, DateLine)>,
 }
 
@@ -32,12 +50,12 @@ impl DateCache {
 fn line_of(second: u64) -> DateLine {
     // The format has four digits for the year, and httpdate refuses what comes after 9999.
     let time = UNIX_EPOCH + Duration::from_secs(second.min(253_402_300_799));
-    let mut line = *b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+    let mut ok = *OK;
     let date = httpdate::fmt_http_date(time);
-    for (place, byte) in line[6..35].iter_mut().zip(date.bytes()) {
+    for (place, byte) in ok[23..52].iter_mut().zip(date.bytes()) {
         *place = byte;
     }
-    line
+    DateLine { ok }
 }
 
 #[cfg(test)]
@@ -48,9 +66,10 @@ mod tests {
     fn the_line_follows_the_clock_by_the_second() {
         let cache = DateCache::new();
         let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
-        assert_eq!(&cache.at(time), b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+        assert_eq!(cache.at(time).alone(), b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
         assert_eq!(cache.at(time + Duration::from_millis(999)), cache.at(time));
-        assert_eq!(&cache.at(time - Duration::from_secs(1))[23..31], b"08:49:36");
-        assert_eq!(&cache.at(UNIX_EPOCH - Duration::from_secs(9))[..22], b"date: Thu, 01 Jan 1970");
+        assert_eq!(&cache.at(time - Duration::from_secs(1)).alone()[23..31], b"08:49:36");
+        let early = cache.at(UNIX_EPOCH - Duration::from_secs(9));
+        assert_eq!(early.after_ok(), OK);
     }
 }

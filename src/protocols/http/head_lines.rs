@@ -39,7 +39,8 @@ pub(super) fn judge(window: &[u8], scanned: &mut usize, limits: &HeadLimits) -> 
             Some(_) | None => {}
         }
     }
-    while let Some(distance) = memchr(b'\n', &window[(*scanned).min(window.len())..]) {
+    *scanned = (*scanned).min(window.len());
+    while let Some(distance) = memchr(b'\n', &window[*scanned..]) {
         let line_feed = *scanned + distance;
         // Every line feed is found once, so looking back for the line's start is linear too.
         let start = memrchr(b'\n', &window[..line_feed]).map_or(0, |before| before + 1);

@@ -201,6 +201,9 @@ fn a_target_may_have_exactly_so_many_bytes() {
     assert_eq!(endless, Verdict::Fault(HeadFault::TargetTooLong { limit: 7 }));
     let endless = under_every_cut(bytes, &HeadLimits { head: 15, target: 8 });
     assert_eq!(endless, Verdict::Fault(HeadFault::HeadTooLong { limit: 15 }));
+    let after_blank = [b"\r\n", &bytes[..]].concat();
+    let endless = under_every_cut(&after_blank, &HeadLimits { head: 17, target: 7 });
+    assert_eq!(endless, Verdict::Fault(HeadFault::TargetTooLong { limit: 7 }));
     assert_eq!(HeadFault::TargetTooLong { limit: 7 }.status().as_u16(), 414);
 }
 

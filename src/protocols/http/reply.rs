@@ -282,7 +282,7 @@ const HEAD_ROOM: usize = 192;
 #[inline]
 fn write_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
     if status == StatusCode::OK {
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        out.extend_from_slice(date.after_ok());
     } else {
         let reason = status.canonical_reason().unwrap_or("");
         out.extend_from_slice(b"HTTP/1.1 ");
@@ -290,8 +290,8 @@ fn write_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
         out.push(b' ');
         out.extend_from_slice(reason.as_bytes());
         out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(date.alone());
     }
-    out.extend_from_slice(date);
 }
 
 /// Writes how the body is framed and whether the connection goes on. Says whether a body may

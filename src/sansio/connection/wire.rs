@@ -140,6 +140,18 @@ impl<S: 'static> Connection<S> {
             || line.kept.as_ref().is_some_and(|kept| !kept.needs_more)
     }
 
+    /// Whether nothing but the idle timeout runs: the deadline only ever moves away.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let line = &self.line;
+        matches!(line.phase, Phase::Open)
+            && line.is_heard
+            && line.deadline.is_none()
+            && line.kept.is_none()
+            && line.out.is_none()
+            && line.layer.is_none()
+    }
+
     /// Whether something is unsent.
     #[must_use]
     #[inline]

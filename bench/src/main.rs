@@ -1,0 +1,106 @@
+//! Measures a server against the bare epoll loop of `bench/limit.c`.
+//!
+//! ```text
+//! cargo build --release --examples && cargo build --release -p switchboard-bench
+//! B=target/release/switchboard-bench
+//!
+//! # CPU per request, ours and the limit side by side, in nine rounds:
+//! $B wire --kind echo --ours "target/release/examples/echo 127.0.0.1:0"
+//! $B wire --kind http --ours "target/release/examples/http_hello 127.0.0.1:0" --pipeline 16
+//!
+//! # System calls per request (needs strace):
+//! $B syscalls --kind http --server "target/release/examples/http_hello 127.0.0.1:0"
+//!
+//! # Bytes of memory per idle connection, and how fast 15,000 connect:
+//! $B idle --kind echo --server "target/release/examples/echo 127.0.0.1:0"
+//!
+//! # What one greedy client makes another wait:
+//! $B greedy --kind http --server "target/release/examples/http_hello 127.0.0.1:0"
+//! ```
+//!
+//! A server is any command that listens on a free port and prints, as its
+//! first line, `listening on tcp://ADDR:PORT` or `listening on http://ADDR:PORT/`.
+//! It is split at white space and run without a shell, on core 0; the load runs
+//! on core 1, spins instead of sleeping so that the server never pays for waking
+//! it, and says what part of its time it had nothing to do. Where no `--limit`
+//! is given, `limit.c` is compiled with `cc -O2` beside this program.
+//!
+//! Every child is ended by its own pid, on errors too, and dies with this
+//! process if that is killed.
+
+mod failure;
+mod greedy;
+mod hold;
+mod idle;
+mod load;
+mod process;
+mod server;
+mod syscalls;
+mod table;
+mod traffic;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use failure::Outcome;
+
+/// Measure a server against a bare epoll loop in C.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// CPU time per request, side by side with the limit
+    Wire(wire::Options),
+    /// System calls per request, counted by strace
+    Syscalls(syscalls::Options),
+    /// Memory per idle connection
+    Idle(idle::Options),
+    /// What one greedy client makes another one wait
+    Greedy(greedy::Options),
+    /// Hold connections open until standard input ends (run by `idle`)
+    #[command(hide = true)]
+    Hold(hold::Options),
+    /// Run a command on one core (how servers are started)
+    #[command(hide = true)]
+    Pinned(server::PinnedOptions),
+}
+
+/// Which core serves and which one asks.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Cores {
+    /// Core that the servers run on
+    #[arg(long, default_value_t = 0)]
+    pub(crate) server_core: usize,
+    /// Core that the load runs on
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_core: usize,
+}
+
+fn main() -> ExitCode {
+    let command = Options::parse().command;
+    // A child tells its failure to its parent, which reads its output.
+    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_));
+    match dispatch(command) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(failure) if is_child => println!("{failure}"),
+        Err(failure) => eprintln!("switchboard-bench: {failure}"),
+    }
+    ExitCode::from(2)
+}
+
+fn dispatch(command: Command) -> Outcome<()> {
+    match command {
+        Command::Wire(options) => wire::measure(&options),
+        Command::Syscalls(options) => syscalls::measure(&options),
+        Command::Idle(options) => idle::measure(&options),
+        Command::Greedy(options) => greedy::measure(&options),
+        Command::Hold(options) => hold::hold(&options),
+        Command::Pinned(options) => Err(server::become_pinned(&options)),
+    }
+}

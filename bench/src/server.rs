@@ -1,0 +1,189 @@
+//! A server under measurement: a child process on its own core, known by the
+//! line it prints when it is ready, and ended on every path.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+
+use crate::failure::{Attempt, Failure, Outcome};
+use crate::process::{Family, pin_to};
+use crate::traffic::Kind;
+
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A child that is killed and waited for when dropped.
+#[derive(Debug)]
+pub(crate) struct Guarded(pub(crate) Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Both fail only for a child that was already waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A child that leads a process group of its own, which ends with it: a server
+/// may have children.
+#[derive(Debug)]
+struct Group(Guarded);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The id is still its own: the child has not been waited for.
+        let leader = i32::try_from(self.0.0.id()).ok().and_then(Pid::from_raw);
+        if let Some(leader) = leader {
+            // Fails only when all have ended.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    group: Group,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a command on a core and waits for its ready line.
+    pub(crate) fn start(command: &str, core: usize) -> Outcome<Self> {
+        if command.trim().is_empty() {
+            return Err(Failure::new("the server's command is empty"));
+        }
+        let child = this_program()?
+            .args(["pinned", "--core", &core.to_string(), "--"])
+            .args(command.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .attempt(format!("cannot start `{command}`"))?;
+        let mut group = Group(Guarded(child));
+        let line = first_line(&mut group.0, READY_TIMEOUT)
+            .map_err(|cause| Failure::because(format!("server `{command}`"), cause))?;
+        let address = ready_address(&line).ok_or_else(|| {
+            Failure::new(format!(
+                "server `{command}`: instead of a ready line it printed: {line}"
+            ))
+        })?;
+        Ok(Self { group, address })
+    }
+
+    /// Its process and the children it has now.
+    pub(crate) fn family(&self) -> Family {
+        Family::of(self.group.0.0.id())
+    }
+}
+
+/// This program, to be started again with other arguments.
+pub(crate) fn this_program() -> Outcome<Command> {
+    let path = std::env::current_exe().attempt("cannot find this program")?;
+    Ok(Command::new(path))
+}
+
+/// The first line that a child prints. What it prints later is read and
+/// dropped, so that it never waits for a reader.
+pub(crate) fn first_line(child: &mut Guarded, timeout: Duration) -> Outcome<String> {
+    let Some(output) = child.0.stdout.take() else {
+        return Err(Failure::new("its output is not connected"));
+    };
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        let mut line = String::new();
+        // A line that cannot be read arrives as an empty one, and the
+        // receiver may have given up: neither is this thread's to report.
+        let _ = reader.read_line(&mut line);
+        let _ = sender.send(line);
+        let _ = std::io::copy(&mut reader.by_ref(), &mut std::io::sink());
+    });
+    let line = receiver
+        .recv_timeout(timeout)
+        .map_err(|_| Failure::new(format!("printed no line in {timeout:?}")))?;
+    if line.is_empty() {
+        return Err(Failure::new("ended without printing a line"));
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+fn ready_address(line: &str) -> Option<SocketAddr> {
+    let url = line.strip_prefix("listening on ")?;
+    let (_scheme, rest) = url.split_once("://")?;
+    rest.trim_end_matches('/').parse().ok()
+}
+
+/// The command that runs the limit, compiled beside this program.
+pub(crate) fn compile_limit(kind: Kind) -> Outcome<String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("limit.c");
+    let program = std::env::current_exe().attempt("cannot find this program")?;
+    let binary: PathBuf = program.with_file_name("switchboard-limit");
+    let status = Command::new("cc")
+        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+        .args([&binary, &source])
+        .status()
+        .attempt("cannot run cc to compile the limit")?;
+    if !status.success() {
+        return Err(Failure::new(format!(
+            "cc could not compile {}",
+            source.display()
+        )));
+    }
+    Ok(format!("{} {} 127.0.0.1:0", binary.display(), kind.name()))
+}
+
+/// Options of the hidden command that servers are started through.
+#[derive(Debug, Args)]
+pub(crate) struct PinnedOptions {
+    /// Core to stay on
+    #[arg(long)]
+    core: usize,
+    /// Command to become
+    #[arg(required = true, last = true)]
+    command: Vec<String>,
+}
+
+/// Becomes another program, on one core, that dies with its parent. Returns
+/// only a failure. This stands in for work between fork and exec, which would
+/// need `unsafe`.
+pub(crate) fn become_pinned(options: &PinnedOptions) -> Failure {
+    if let Err(failure) = pin_to(options.core) {
+        return failure;
+    }
+    if let Err(failure) = die_with_parent() {
+        return failure;
+    }
+    let error = Command::new(&options.command[0])
+        .args(&options.command[1..])
+        .exec();
+    Failure::because(format!("cannot run `{}`", options.command[0]), error)
+}
+
+/// Has the kernel kill this process when the thread that started it ends.
+pub(crate) fn die_with_parent() -> Outcome<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).attempt("cannot ask to end with the parent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_ready_line_are_understood() {
+        let address: SocketAddr = "127.0.0.1:81".parse().expect("a good address");
+        let tcp = ready_address("listening on tcp://127.0.0.1:81");
+        let http = ready_address("listening on http://127.0.0.1:81/");
+        assert_eq!((tcp, http), (Some(address), Some(address)));
+        assert_eq!(ready_address("hello"), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! System calls per request, counted by strace.
+//!
+//! strace is attached after the warm-up and detached after a fixed number of
+//! requests, so starting and accepting are not in the count. A traced server
+//! is many times slower than the load, so every wait finds all connections
+//! ready: this is the count under load.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Cores;
+use crate::failure::{Attempt, Failure, Outcome};
+use crate::load::{Goal, Load};
+use crate::process::{Family, pin_to};
+use crate::server::{Guarded, Server};
+use crate::table::Table;
+use crate::traffic::Kind;
+
+const WARM_UP_REQUESTS: u64 = 2_000;
+const STRACE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Options of `syscalls`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Command of the server to measure
+    #[arg(long, value_name = "COMMAND")]
+    server: String,
+    /// What to ask for
+    #[arg(long, value_enum)]
+    kind: Kind,
+    /// Connections
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    connections: u16,
+    /// Requests in one write
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pipeline: u16,
+    /// Requests to count over
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    requests: u64,
+    #[command(flatten)]
+    cores: Cores,
+}
+
+/// Runs the measurement and prints its table.
+pub(crate) fn measure(options: &Options) -> Outcome<()> {
+    pin_to(options.cores.load_core)?;
+    let server = Server::start(&options.server, options.cores.server_core)?;
+    let mut load = Load::connect(
+        server.address,
+        options.kind,
+        options.connections.into(),
+        options.pipeline.into(),
+    )?;
+    load.run(Goal::Requests(WARM_UP_REQUESTS))?;
+    let strace = Strace::attach(&server.family())?;
+    let tally = load.run(Goal::Requests(options.requests))?;
+    let summary = strace.detach()?;
+    let calls = parse_summary(&summary);
+    if calls.is_empty() {
+        return Err(Failure::new(format!(
+            "strace counted nothing: {}",
+            summary.trim()
+        )));
+    }
+    report(options, &calls, tally.requests);
+    Ok(())
+}
+
+/// A running strace, and its messages from a thread that reads them.
+#[derive(Debug)]
+struct Strace {
+    child: Guarded,
+    messages: mpsc::Receiver<String>,
+}
+
+impl Strace {
+    fn attach(family: &Family) -> Outcome<Self> {
+        let mut child = Command::new("strace")
+            .args(["-c", "-f"])
+            .args(family.pids().iter().map(|pid| format!("--attach={pid}")))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .attempt("cannot start strace (is it installed?)")?;
+        let messages = child.stderr.take();
+        let child = Guarded(child);
+        let (sender, receiver) = mpsc::sync_channel(2);
+        if let Some(messages) = messages {
+            thread::spawn(move || forward(messages, &sender));
+        }
+        let strace = Self {
+            child,
+            messages: receiver,
+        };
+        let first = strace.next_message("did not attach")?;
+        if first.contains("attached") {
+            Ok(strace)
+        } else {
+            Err(Failure::new(format!(
+                "strace cannot attach: {}",
+                first.trim()
+            )))
+        }
+    }
+
+    /// Ends the tracing as Ctrl-C would, and returns the summary.
+    fn detach(self) -> Outcome<String> {
+        let pid = i32::try_from(self.child.0.id())
+            .ok()
+            .and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| Failure::new("strace has no process"))?;
+        kill_process(pid, Signal::INT).attempt("cannot stop strace")?;
+        self.next_message("did not end")
+    }
+
+    fn next_message(&self, missing: &str) -> Outcome<String> {
+        let message = self.messages.recv_timeout(STRACE_TIMEOUT);
+        message.map_err(|_| Failure::new(format!("strace {missing} in {STRACE_TIMEOUT:?}")))
+    }
+}
+
+/// Sends on the first line, then all the rest in one piece.
+fn forward(messages: ChildStderr, sender: &mpsc::SyncSender<String>) {
+    let mut reader = BufReader::new(messages);
+    let (mut first, mut rest) = (String::new(), String::new());
+    // What cannot be read arrives as an empty message, and is reported as such
+    // by the receiver, which may also have given up.
+    let _ = reader.read_line(&mut first);
+    let _ = sender.send(first);
+    let _ = reader.read_to_string(&mut rest);
+    let _ = sender.send(rest);
+}
+
+/// Names and counts in the table that `strace -c` prints:
+/// `% time, seconds, usecs/call, calls, [errors,] syscall`.
+fn parse_summary(summary: &str) -> Vec<(String, u64)> {
+    let mut calls = Vec::new();
+    for line in summary.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (Some(name), Some(Ok(count))) = (words.last(), words.get(3).map(|word| word.parse()))
+        else {
+            continue;
+        };
+        if *name != "total" {
+            calls.push(((*name).to_owned(), count));
+        }
+    }
+    calls.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    calls
+}
+
+fn report(options: &Options, calls: &[(String, u64)], requests: u64) {
+    println!(
+        "{}, {} connections, {} requests in a write, {requests} requests",
+        options.kind.name(),
+        options.connections,
+        options.pipeline
+    );
+    let mut table = Table::new(&["system call", "calls", "per request"]);
+    let total: u64 = calls.iter().map(|(_, count)| count).sum();
+    let all = calls.iter().map(|(name, count)| (name.as_str(), *count));
+    for (name, count) in all.chain([("total", total)]) {
+        table.row(vec![
+            name.to_owned(),
+            count.to_string(),
+            format!("{:.4}", count as f64 / requests as f64),
+        ]);
+    }
+    table.print();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_yields_its_calls_with_or_without_errors() {
+        let summary = "strace: Process 7 detached\n\
+            % time     seconds  usecs/call     calls    errors syscall\n\
+            ------ ----------- ----------- --------- --------- ----------------\n\
+             60.00    0.000600           1       600           sendto\n\
+             40.00    0.000400           1       601         1 recvfrom\n\
+            ------ ----------- ----------- --------- --------- ----------------\n\
+            100.00    0.001000           1      1201         1 total\n";
+        let expected = vec![("recvfrom".to_owned(), 601), ("sendto".to_owned(), 600)];
+        assert_eq!(parse_summary(summary), expected);
+    }
+}

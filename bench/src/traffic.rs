@@ -1,0 +1,185 @@
+//! What is asked and what must come back: the two kinds of requests, their
+//! batches, and the check of the replies.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::failure::{Attempt, Failure, Outcome};
+
+const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+const HTTP_REPLY_START: &[u8] = b"HTTP/1.1 200";
+const ECHO_BYTES: usize = 64;
+/// A reply that has not come by then will not come.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_REPLY_MAX_BYTES: usize = 64 * 1024;
+
+/// What the server is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Messages of 64 bytes that come back as they are
+    Echo,
+    /// `GET /` over connections that are kept
+    Http,
+}
+
+impl Kind {
+    /// The word for it on a command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Http => "http",
+        }
+    }
+
+    fn request(self) -> Vec<u8> {
+        match self {
+            Self::Echo => (b'0'..).take(ECHO_BYTES).collect(),
+            Self::Http => HTTP_REQUEST.to_vec(),
+        }
+    }
+}
+
+/// One batch of requests and what its replies look like.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    /// The requests of one batch, to be sent in one write.
+    pub(crate) batch: Vec<u8>,
+    /// Requests in a batch.
+    pub(crate) pipeline: usize,
+    /// Bytes of one reply.
+    pub(crate) reply_bytes: usize,
+    /// How every reply begins.
+    start: Vec<u8>,
+    /// The last byte of every reply.
+    end: u8,
+}
+
+impl Traffic {
+    /// Asks the server once, checks its reply, and learns the reply's length.
+    pub(crate) fn learn(address: SocketAddr, kind: Kind, pipeline: usize) -> Outcome<Self> {
+        let request = kind.request();
+        let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)
+            .attempt(format!("cannot connect to {address}"))?;
+        let reply = ask_once(&mut stream, &request, kind)
+            .map_err(|cause| Failure::because(format!("first reply of {address}"), cause))?;
+        let start = match kind {
+            Kind::Echo => request.clone(),
+            Kind::Http => HTTP_REPLY_START.to_vec(),
+        };
+        let Some(&end) = reply.last().filter(|_| reply.starts_with(&start)) else {
+            return Err(Failure::new(format!(
+                "first reply of {address} is not what was asked for: {:?}",
+                String::from_utf8_lossy(&reply[..reply.len().min(80)])
+            )));
+        };
+        Ok(Self {
+            batch: request.repeat(pipeline),
+            pipeline,
+            reply_bytes: reply.len(),
+            start,
+            end,
+        })
+    }
+
+    /// Bytes of the replies to one batch.
+    pub(crate) fn batch_reply_bytes(&self) -> usize {
+        self.reply_bytes * self.pipeline
+    }
+
+    /// Whether a piece of the replies to a batch, of which `awaited` bytes had
+    /// not come before it, can be right: begin, length and last byte are looked
+    /// at, which finds a reply that is wrong or out of step.
+    pub(crate) fn accepts(&self, piece: &[u8], awaited: usize) -> bool {
+        if piece.len() > awaited {
+            return false;
+        }
+        let begins = awaited == self.batch_reply_bytes();
+        let ends = awaited == piece.len();
+        let compared = piece.len().min(self.start.len());
+        (!begins || piece[..compared] == self.start[..compared])
+            && (!ends || piece.last() == Some(&self.end))
+    }
+}
+
+fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Vec<u8>> {
+    let limit = Some(PROBE_TIMEOUT);
+    stream
+        .set_read_timeout(limit)
+        .attempt("cannot set a timeout")?;
+    stream
+        .set_write_timeout(limit)
+        .attempt("cannot set a timeout")?;
+    stream.write_all(request).attempt("cannot send")?;
+    let mut reply = Vec::new();
+    let mut buffer = [0; 4096];
+    while reply.len() < PROBE_REPLY_MAX_BYTES {
+        let count = stream.read(&mut buffer).attempt("cannot receive")?;
+        if count == 0 {
+            return Err(Failure::new("the server closed the connection"));
+        }
+        reply.extend_from_slice(&buffer[..count]);
+        let expected = match kind {
+            Kind::Echo => Some(ECHO_BYTES),
+            Kind::Http => http_reply_bytes(&reply)?,
+        };
+        if expected == Some(reply.len()) {
+            return Ok(reply);
+        }
+        if expected.is_some_and(|expected| expected < reply.len()) {
+            return Err(Failure::new("it is longer than it says"));
+        }
+    }
+    Err(Failure::new(format!(
+        "it exceeds {PROBE_REPLY_MAX_BYTES} bytes"
+    )))
+}
+
+/// The whole length of a reply of which the beginning is given; none until its
+/// head is complete.
+fn http_reply_bytes(reply: &[u8]) -> Outcome<Option<usize>> {
+    let Some(head) = reply.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&reply[..head]).to_ascii_lowercase();
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let Some(length) = length else {
+        return Err(Failure::new("it has no content-length"));
+    };
+    let body: usize = length.trim().parse().attempt("its content-length")?;
+    Ok(Some(head + 4 + body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_reply_is_known_once_its_head_is_complete() {
+        let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello";
+        assert_eq!(http_reply_bytes(&reply[..20]).expect("no fault yet"), None);
+        let whole = http_reply_bytes(reply).expect("a good reply");
+        assert_eq!(whole, Some(reply.len()));
+    }
+
+    #[test]
+    fn a_reply_out_of_step_is_refused() {
+        let traffic = Traffic {
+            batch: b"abab".to_vec(),
+            pipeline: 2,
+            reply_bytes: 2,
+            start: b"ab".to_vec(),
+            end: b'b',
+        };
+        assert!(traffic.accepts(b"abab", 4));
+        assert!(traffic.accepts(b"aba", 4));
+        assert!(traffic.accepts(b"b", 1));
+        assert!(!traffic.accepts(b"baba", 4), "wrong begin");
+        assert!(!traffic.accepts(b"a", 1), "wrong end");
+        assert!(!traffic.accepts(b"ababa", 4), "too long");
+    }
+}
