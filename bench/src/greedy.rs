@@ -169,11 +169,7 @@ impl Clients {
             }
             longest.push(longest_wait);
         }
-        Ok(Figures {
-            waits,
-            longest,
-            greedy_bytes: self.received() - received,
-        })
+        Ok(Figures { waits, longest, greedy_bytes: self.received() - received })
     }
 
     fn received(&self) -> u64 {
@@ -184,9 +180,7 @@ impl Clients {
     fn ask_politely(&mut self, traffic: &Traffic, chunk: &[u8]) -> Outcome<Duration> {
         let begin = Instant::now();
         // So few bytes always fit: the previous request has been answered.
-        self.polite
-            .write_all(&traffic.batch)
-            .attempt("cannot send")?;
+        self.polite.write_all(&traffic.batch).attempt("cannot send")?;
         let mut awaited = traffic.reply_bytes;
         loop {
             match self.polite.read(&mut self.scratch) {
@@ -226,9 +220,7 @@ impl Clients {
             self.greedy[index].can_read |= event.is_readable();
         }
         for greedy in &mut self.greedy {
-            greedy
-                .serve(chunk, &mut self.scratch)
-                .attempt("greedy client")?;
+            greedy.serve(chunk, &mut self.scratch).attempt("greedy client")?;
         }
         Ok(())
     }

@@ -44,18 +44,11 @@ pub(crate) fn hold(options: &Options) -> Outcome<()> {
     load.run(Goal::Requests(0))?;
     let served = begin.elapsed();
     let mut output = std::io::stdout();
-    writeln!(
-        output,
-        "held {} {}",
-        connected.as_millis(),
-        served.as_millis()
-    )
-    .and_then(|()| output.flush())
-    .attempt("cannot say ready")?;
+    writeln!(output, "held {} {}", connected.as_millis(), served.as_millis())
+        .and_then(|()| output.flush())
+        .attempt("cannot say ready")?;
     let mut rest = Vec::new();
-    std::io::stdin()
-        .read_to_end(&mut rest)
-        .attempt("cannot wait")?;
+    std::io::stdin().read_to_end(&mut rest).attempt("cannot wait")?;
     drop(load);
     Ok(())
 }
@@ -92,11 +85,7 @@ impl Holder {
             .map_err(|cause| Failure::because("holder of connections", cause))?;
         let (connected, served) = parse_held(&line)
             .ok_or_else(|| Failure::new(format!("holder of connections: {line}")))?;
-        Ok(Self {
-            _child: child,
-            connected,
-            served,
-        })
+        Ok(Self { _child: child, connected, served })
     }
 }
 

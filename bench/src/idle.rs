@@ -49,13 +49,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     }
     pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let mut table = Table::new(&[
-        "connections",
-        "Rss KiB",
-        "RssAnon KiB",
-        "connected",
-        "served",
-    ]);
+    let mut table = Table::new(&["connections", "Rss KiB", "RssAnon KiB", "connected", "served"]);
     let empty = server.family().memory()?;
     table.row(row(0, empty, None));
     let first = add(options, &server, options.few)?;
@@ -64,10 +58,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let second = add(options, &server, options.many - options.few)?;
     let many = server.family().memory()?;
     table.row(row(options.many, many, Some(&second)));
-    println!(
-        "{}, each connection served once, then idle",
-        options.kind.name()
-    );
+    println!("{}, each connection served once, then idle", options.kind.name());
     table.print();
 
     let family = server.family();
@@ -94,9 +85,7 @@ fn add(options: &Options, server: &Server, connections: u16) -> Outcome<Holder> 
 
 fn row(connections: u16, memory: Memory, holder: Option<&Holder>) -> Vec<String> {
     let time = |which: fn(&Holder) -> Duration| {
-        holder.map_or_else(String::new, |holder| {
-            format!("{} ms", which(holder).as_millis())
-        })
+        holder.map_or_else(String::new, |holder| format!("{} ms", which(holder).as_millis()))
     };
     vec![
         connections.to_string(),

@@ -75,12 +75,7 @@ impl Load {
         for index in 0..connections {
             let stream = open(&poll, address, index)
                 .attempt(format!("connection {} to {address}", index + 1))?;
-            clients.push(Client {
-                stream,
-                is_connected: false,
-                unsent: 0,
-                awaited: 0,
-            });
+            clients.push(Client { stream, is_connected: false, unsent: 0, awaited: 0 });
         }
         let mut load = Self {
             poll,
@@ -110,9 +105,7 @@ impl Load {
             if !self.events.is_empty() {
                 progress = now;
             } else if now - progress > STALL {
-                return Err(Failure::new(format!(
-                    "no reply on {busy} connections in {STALL:?}"
-                )));
+                return Err(Failure::new(format!("no reply on {busy} connections in {STALL:?}")));
             } else {
                 tally.idle += now - before;
                 continue;

@@ -28,6 +28,11 @@
 //! Every child is ended by its own pid, on errors too, and dies with this
 //! process if that is killed.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
+)]
+
 mod failure;
 mod greedy;
 mod hold;

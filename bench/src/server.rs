@@ -73,9 +73,7 @@ impl Server {
         let line = first_line(&mut group.0, READY_TIMEOUT)
             .map_err(|cause| Failure::because(format!("server `{command}`"), cause))?;
         let address = ready_address(&line).ok_or_else(|| {
-            Failure::new(format!(
-                "server `{command}`: instead of a ready line it printed: {line}"
-            ))
+            Failure::new(format!("server `{command}`: instead of a ready line it printed: {line}"))
         })?;
         Ok(Self { group, address })
     }
@@ -134,10 +132,7 @@ pub(crate) fn compile_limit(kind: Kind) -> Outcome<String> {
         .status()
         .attempt("cannot run cc to compile the limit")?;
     if !status.success() {
-        return Err(Failure::new(format!(
-            "cc could not compile {}",
-            source.display()
-        )));
+        return Err(Failure::new(format!("cc could not compile {}", source.display())));
     }
     Ok(format!("{} {} 127.0.0.1:0", binary.display(), kind.name()))
 }
@@ -163,9 +158,7 @@ pub(crate) fn become_pinned(options: &PinnedOptions) -> Failure {
     if let Err(failure) = die_with_parent() {
         return failure;
     }
-    let error = Command::new(&options.command[0])
-        .args(&options.command[1..])
-        .exec();
+    let error = Command::new(&options.command[0]).args(&options.command[1..]).exec();
     Failure::because(format!("cannot run `{}`", options.command[0]), error)
 }
 

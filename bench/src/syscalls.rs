@@ -63,10 +63,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let summary = strace.detach()?;
     let calls = parse_summary(&summary);
     if calls.is_empty() {
-        return Err(Failure::new(format!(
-            "strace counted nothing: {}",
-            summary.trim()
-        )));
+        return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
     }
     report(options, &calls, tally.requests);
     Ok(())
@@ -94,26 +91,18 @@ impl Strace {
         if let Some(messages) = messages {
             thread::spawn(move || forward(messages, &sender));
         }
-        let strace = Self {
-            child,
-            messages: receiver,
-        };
+        let strace = Self { child, messages: receiver };
         let first = strace.next_message("did not attach")?;
         if first.contains("attached") {
             Ok(strace)
         } else {
-            Err(Failure::new(format!(
-                "strace cannot attach: {}",
-                first.trim()
-            )))
+            Err(Failure::new(format!("strace cannot attach: {}", first.trim())))
         }
     }
 
     /// Ends the tracing as Ctrl-C would, and returns the summary.
     fn detach(self) -> Outcome<String> {
-        let pid = i32::try_from(self.child.0.id())
-            .ok()
-            .and_then(Pid::from_raw);
+        let pid = i32::try_from(self.child.0.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| Failure::new("strace has no process"))?;
         kill_process(pid, Signal::INT).attempt("cannot stop strace")?;
         self.next_message("did not end")

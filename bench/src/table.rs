@@ -10,9 +10,7 @@ pub(crate) struct Table {
 impl Table {
     /// A table with this header.
     pub(crate) fn new(header: &[&str]) -> Self {
-        Self {
-            rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()],
-        }
+        Self { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
     }
 
     /// Adds a row.
@@ -72,10 +70,7 @@ impl Spread {
 
     /// `median (min..max)` with this many decimals.
     pub(crate) fn show(self, decimals: usize) -> String {
-        format!(
-            "{:.decimals$} ({:.decimals$}..{:.decimals$})",
-            self.median, self.min, self.max
-        )
+        format!("{:.decimals$} ({:.decimals$}..{:.decimals$})", self.median, self.min, self.max)
     }
 }
 
@@ -86,11 +81,7 @@ mod tests {
     #[test]
     fn the_median_of_an_even_count_lies_between_the_two_in_the_middle() {
         let spread = Spread::of([4.0, 1.0, 3.0, 2.0].into_iter());
-        let expected = Spread {
-            median: 2.5,
-            min: 1.0,
-            max: 4.0,
-        };
+        let expected = Spread { median: 2.5, min: 1.0, max: 4.0 };
         assert_eq!(spread, expected);
     }
 

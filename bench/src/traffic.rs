@@ -75,13 +75,7 @@ impl Traffic {
                 String::from_utf8_lossy(&reply[..reply.len().min(80)])
             )));
         };
-        Ok(Self {
-            batch: request.repeat(pipeline),
-            pipeline,
-            reply_bytes: reply.len(),
-            start,
-            end,
-        })
+        Ok(Self { batch: request.repeat(pipeline), pipeline, reply_bytes: reply.len(), start, end })
     }
 
     /// Bytes of the replies to one batch.
@@ -106,12 +100,8 @@ impl Traffic {
 
 fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Vec<u8>> {
     let limit = Some(PROBE_TIMEOUT);
-    stream
-        .set_read_timeout(limit)
-        .attempt("cannot set a timeout")?;
-    stream
-        .set_write_timeout(limit)
-        .attempt("cannot set a timeout")?;
+    stream.set_read_timeout(limit).attempt("cannot set a timeout")?;
+    stream.set_write_timeout(limit).attempt("cannot set a timeout")?;
     stream.write_all(request).attempt("cannot send")?;
     let mut reply = Vec::new();
     let mut buffer = [0; 4096];
@@ -132,9 +122,7 @@ fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Vec<u
             return Err(Failure::new("it is longer than it says"));
         }
     }
-    Err(Failure::new(format!(
-        "it exceeds {PROBE_REPLY_MAX_BYTES} bytes"
-    )))
+    Err(Failure::new(format!("it exceeds {PROBE_REPLY_MAX_BYTES} bytes")))
 }
 
 /// The whole length of a reply of which the beginning is given; none until its
@@ -144,9 +132,7 @@ fn http_reply_bytes(reply: &[u8]) -> Outcome<Option<usize>> {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&reply[..head]).to_ascii_lowercase();
-    let length = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
     let Some(length) = length else {
         return Err(Failure::new("it has no content-length"));
     };

@@ -20,6 +20,7 @@ impl Pool {
         Self { queues: Vec::new(), kept: Vec::new(), held: 0 }
     }
 
+    #[inline]
     pub(super) fn take_queue(&mut self, now: Instant) -> Box<Queue> {
         match self.queues.pop() {
             Some(mut queue) => {
@@ -30,6 +31,7 @@ impl Pool {
         }
     }
 
+    #[inline]
     pub(super) fn put_queue(&mut self, mut queue: Box<Queue>) {
         self.held -= queue.clear();
         if self.queues.len() < SPARES && queue.capacity() <= SPARE_BYTES {

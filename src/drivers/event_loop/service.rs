@@ -211,6 +211,9 @@ impl<S: 'static, T> Entry<S, T> {
     #[inline]
     fn next(&mut self, now: Instant, is_overloaded: bool) -> Next {
         let connection = &self.connection;
+        if self.is_armed_for_idle && !self.is_readable && connection.is_quiet() {
+            return Next::Rest; // The common case; it follows from what is below.
+        }
         if connection.stage() == Stage::Closed {
             let is_news = !mem::replace(&mut self.is_leaving, true);
             return if is_news { Next::Leave } else { Next::Rest };
@@ -228,13 +231,10 @@ impl<S: 'static, T> Entry<S, T> {
         self.next_timer(now)
     }
 
-    /// Whether the timer must be armed. Mostly not: while a connection is quiet, its deadline
-    /// only moves away from the one that is armed.
+    /// Whether the timer must be armed. Mostly not: while a connection only waits for its peer,
+    /// its deadline only moves away from the one that is armed.
     #[inline]
     fn next_timer(&mut self, now: Instant) -> Next {
-        if self.is_armed_for_idle && self.connection.is_quiet() {
-            return Next::Rest;
-        }
         let Some(deadline) = self.connection.poll_deadline() else { return Next::Rest };
         self.is_armed_for_idle = deadline <= now + self.connection.limits().idle;
         Next::Arm(deadline)
@@ -468,6 +468,6 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         let before = self.desk.now();
         let now = self.net.now();
         self.desk.set_now(now);
-        self.turn.note_callback(self.id, callback, now.saturating_duration_since(before));
+        self.turn.note_callback(self.id, callback, before, now);
     }
 }

@@ -16,27 +16,23 @@
 //! 4. At the blank line: the number of headers; then the headers that mean something to us, in
 //!    their order; then a `Host` that never came.
 //!
-//! A head that is whole at first sight, as nearly all are, is read once, by httparse, and checked
-//! for what httparse lets pass (`is_clean`). Any other goes through `head_lines.rs`.
+//! A head that is whole at first sight and breaks no rule, as nearly all are, is read once, here
+//! (`scan`). Any other goes through `head_lines.rs`, which knows which rule was broken, and how
+//! far it looked. Both go by the same classes of bytes, and a test compares them on every byte
+//! at every place. Headers are not stored: the lines are sound, so reading them again is cheap,
+//! and most are never asked for. (httparse alone took longer than the whole of this, and knows
+//! neither where the first fault is nor the rules that matter for security.)
 
-use std::mem::MaybeUninit;
+use std::str;
 
 use http::Method;
-use httparse::{Header, Status};
+use memchr::memchr;
 
 use super::head_fault::HeadFault;
-use super::head_lines::{Judged, is_authority, judge, suits_method};
+use super::head_lines::{Judged, is_authority, is_target, is_token, is_value, judge, suits_method};
 
 /// How many header lines a head may have: twice what browsers behind a proxy send.
 pub(super) const MAX_HEADERS: usize = 64;
-
-/// Room for the headers of one head: two KiB of stack that cost nothing to make.
-pub(super) type HeaderStorage<'b> = [MaybeUninit<Header<'b>>; MAX_HEADERS];
-
-/// An empty [`HeaderStorage`].
-pub(super) const fn header_storage<'b>() -> HeaderStorage<'b> {
-    [const { MaybeUninit::uninit() }; MAX_HEADERS]
-}
 
 /// How long a head and its parts may be, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +76,13 @@ pub(super) enum Framing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head<'b> {
     /// The method as it was sent: a token, and case matters.
-    pub(super) method: &'b str,
+    method: &'b [u8],
     /// The target as it was sent: ASCII, without a fragment, in a form that suits the method.
-    pub(super) target: &'b str,
+    target: &'b [u8],
     /// The version.
     pub(super) version: Version,
-    /// The headers in their order, values without the white space around them.
-    pub(super) headers: &'b [Header<'b>],
+    /// The header lines, each with its CRLF.
+    lines: &'b [u8],
     /// How many bytes the head has, the blank line included; what follows is the body.
     pub(super) length: usize,
     /// How the body is delimited.
@@ -99,9 +95,29 @@ pub(super) struct Head<'b> {
 }
 
 impl<'b> Head<'b> {
+    /// The method as it was sent: a token, and case matters.
+    pub(super) fn method(self) -> &'b str {
+        str::from_utf8(self.method).expect("a method was read as a token, which is ASCII")
+    }
+
+    /// Whether the method is HEAD.
+    pub(super) fn is_head(self) -> bool {
+        self.method == b"HEAD"
+    }
+
+    /// The target as it was sent: ASCII, without a fragment, in a form that suits the method.
+    pub(super) fn target(self) -> &'b str {
+        str::from_utf8(self.target).expect("a target was read as ASCII")
+    }
+
+    /// The headers in their order, values without the white space around them.
+    pub(super) fn headers(self) -> Headers<'b> {
+        Headers { lines: self.lines }
+    }
+
     /// The method in the `http` crate's words; methods of up to 15 bytes are not allocated.
     pub(super) fn to_method(self) -> Method {
-        Method::from_bytes(self.method.as_bytes()).expect("the method was judged to be a token")
+        Method::from_bytes(self.method).expect("the method was judged to be a token")
     }
 
     /// The target's path: what a handler goes by, whichever form the target has.
@@ -119,11 +135,12 @@ impl<'b> Head<'b> {
 
     /// The target without the scheme and authority of the absolute form.
     fn path_and_query(self) -> &'b str {
-        if self.target.starts_with(['/', '*']) {
-            return self.target;
+        let target = self.target();
+        if target.starts_with(['/', '*']) {
+            return target;
         }
-        let Some((_, rest)) = self.target.split_once("://") else {
-            return self.target;
+        let Some((_, rest)) = target.split_once("://") else {
+            return target;
         };
         // An absolute form may have no path; it is `/` then (RFC 9110, 4.2.3).
         rest.find(['/', '?']).map_or("/", |start| &rest[start..])
@@ -141,18 +158,36 @@ pub(super) enum Parsed<'b> {
     Fault(HeadFault),
 }
 
+/// Walks the header lines of a head that was read before.
+#[derive(Clone, Debug)]
+pub(super) struct Headers<'b> {
+    lines: &'b [u8],
+}
+
+impl<'b> Iterator for Headers<'b> {
+    type Item = (&'b str, &'b [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = memchr(b'\r', self.lines)?;
+        let line = &self.lines[..end];
+        self.lines = &self.lines[end + 2..];
+        let (name, value) = line.split_at(memchr(b':', line)?);
+        let name = str::from_utf8(name).expect("a name was read as a token, which is ASCII");
+        Some((name, trim(&value[1..])))
+    }
+}
+
 /// Reads the head that `bytes` begins with.
 ///
 /// `bytes` is all the input since the head's first byte. `scanned` is the caller's to keep and
 /// this function's to change: zero for a new head, and zero again after any answer but
 /// [`Parsed::NeedMore`].
 #[inline]
-pub(super) fn parse_head<'h, 'b: 'h>(
+pub(super) fn parse_head<'b>(
     bytes: &'b [u8],
     scanned: &mut usize,
     limits: &HeadLimits,
-    storage: &'h mut HeaderStorage<'b>,
-) -> Parsed<'h> {
+) -> Parsed<'b> {
     let window = &bytes[..bytes.len().min(limits.head)];
     if *scanned > 0 {
         match judge(window, scanned, limits) {
@@ -164,94 +199,114 @@ pub(super) fn parse_head<'h, 'b: 'h>(
             }
         }
     }
-    let lead = if window.starts_with(b"\r\n") { 2 } else { 0 };
-    let mut request = httparse::Request::new(&mut []);
-    if let Ok(Status::Complete(length)) =
-        request.parse_with_uninit_headers(&window[lead..], storage)
-    {
-        let head = &window[lead..lead + length];
-        if let Some(line) = request_line(&request) {
-            if is_clean(head, &line, limits) {
-                return match settle(line, request.headers, lead + length) {
-                    Ok(head) => Parsed::Complete(head),
-                    Err(fault) => Parsed::Fault(fault),
-                };
-            }
-        }
+    match scan(window, limits) {
+        Some(Ok(head)) => Parsed::Complete(head),
+        Some(Err(fault)) => Parsed::Fault(fault),
+        None => not_at_once(window, scanned, limits),
     }
-    not_at_once(window, scanned, limits)
 }
 
-/// Answers for a head that httparse alone did not settle: it is not all there, or not clean.
+/// Answers for a head that is not all there, or has a line that is not well formed.
 #[cold]
-fn not_at_once<'h>(window: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Parsed<'h> {
+fn not_at_once<'b>(window: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Parsed<'b> {
     let fault = match judge(window, scanned, limits) {
         Judged::More => return Parsed::NeedMore,
         Judged::Fault(fault) => fault,
-        // Every line is well formed, so the one thing httparse can have missed is room.
-        Judged::End => HeadFault::TooManyHeaders { limit: MAX_HEADERS },
+        Judged::End => {
+            debug_assert!(false, "both readings take the same heads");
+            HeadFault::RequestLine
+        }
     };
     *scanned = 0;
     Parsed::Fault(fault)
 }
 
-/// A request line as httparse read it.
-struct RequestLine<'b> {
-    method: &'b str,
-    target: &'b str,
-    version: Version,
-}
-
-fn request_line<'b>(request: &httparse::Request<'_, 'b>) -> Option<RequestLine<'b>> {
-    let version = match request.version? {
-        0 => Version::Http10,
-        _ => Version::Http11,
+/// Reads a whole head in which every line is well formed. `None` where that is not what there
+/// is; a fault is one of the headers' meaning or number.
+#[inline]
+fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Result<Head<'b>, HeadFault>> {
+    let lead = if window.starts_with(b"\r\n") { 2 } else { 0 };
+    let line = &window[lead..];
+    let method = &line[..line.iter().position(|&byte| !is_token(byte))?];
+    let rest = line[method.len()..].strip_prefix(b" ")?;
+    let target = &rest[..rest.iter().position(|&byte| !is_target(byte))?];
+    let rest = &rest[target.len()..];
+    let version = match rest.first_chunk::<11>()? {
+        b" HTTP/1.1\r\n" => Version::Http11,
+        b" HTTP/1.0\r\n" => Version::Http10,
+        _ => return None,
     };
-    Some(RequestLine { method: request.method?, target: request.path?, version })
-}
-
-/// Whether `head`, which httparse took, breaks none of the rules that httparse does not know.
-fn is_clean(head: &[u8], line: &RequestLine<'_>, limits: &HeadLimits) -> bool {
-    // httparse skips any number of blank lines and takes LF for CRLF. Written without branches,
-    // since most heads have a line end every few dozen bytes: the compiler makes vectors of it.
-    let bare = head
-        .iter()
-        .zip(&head[1..])
-        .fold(false, |bare, (&before, &byte)| bare | ((byte == b'\n') & (before != b'\r')));
-    let target = line.target.as_bytes();
-    !bare
-        && !matches!(head[0], b'\r' | b'\n')
+    let is_sound = !method.is_empty()
+        && !target.is_empty()
         && target.len() <= limits.target
-        && !target.iter().fold(false, |bad, &byte| bad | !byte.is_ascii() | (byte == b'#'))
-        && suits_method(line.method.as_bytes(), target)
-}
-
-/// Reads what the headers mean for the connection and the body.
-fn settle<'h>(
-    line: RequestLine<'h>,
-    headers: &'h [Header<'h>],
-    length: usize,
-) -> Result<Head<'h>, HeadFault> {
-    let mut meaning = Meaning::default();
-    for header in headers {
-        meaning.note(header, line.version)?;
+        && suits_method(method, target);
+    if !is_sound {
+        return None;
     }
-    if !meaning.host && line.version == Version::Http11 {
-        return Err(HeadFault::HostMissing);
-    }
-    Ok(Head {
-        method: line.method,
-        target: line.target,
-        version: line.version,
-        headers,
-        length,
+    let lines = &rest[11..];
+    let (length, meaning) = scan_lines(lines, version)?;
+    let before = window.len() - lines.len();
+    Some(meaning.map(|meaning| Head {
+        method,
+        target,
+        version,
+        lines: &lines[..length],
+        length: before + length + 2,
         framing: meaning.framing,
-        keep_alive: !meaning.close && (meaning.keep || line.version == Version::Http11),
+        keep_alive: !meaning.close && (meaning.keep || version == Version::Http11),
         // A 1.0 peer cannot know of it, whatever it sends; and nobody waits to send no body.
         expects_continue: meaning.expects_continue
-            && line.version == Version::Http11
+            && version == Version::Http11
             && !matches!(meaning.framing, Framing::None | Framing::Counted(0)),
-    })
+    }))
+}
+
+/// Reads header lines up to the blank one. Gives their length without it, and what they mean.
+#[inline]
+fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, HeadFault>)> {
+    let mut meaning = Meaning::default();
+    // A line that is not well formed further on would be told first.
+    let mut fault = None;
+    let mut count = 0;
+    let mut rest = lines;
+    while !rest.starts_with(b"\r\n") {
+        let name = &rest[..rest.iter().position(|&byte| !is_token(byte))?];
+        let after = rest[name.len()..].strip_prefix(b":")?;
+        let value = &after[..run_of_values(after)];
+        rest = after[value.len()..].strip_prefix(b"\r\n")?;
+        if name.is_empty() {
+            return None;
+        }
+        count += 1;
+        if fault.is_none() {
+            fault = meaning.note(name, value, version).err();
+        }
+    }
+    let host_is_missing = !meaning.host && version == Version::Http11;
+    let result = match fault {
+        _ if count > MAX_HEADERS => Err(HeadFault::TooManyHeaders { limit: MAX_HEADERS }),
+        Some(fault) => Err(fault),
+        None if host_is_missing => Err(HeadFault::HostMissing),
+        None => Ok(meaning),
+    };
+    Some((lines.len() - rest.len(), result))
+}
+
+/// How many bytes at the front may stand in a header's value.
+#[inline]
+fn run_of_values(bytes: &[u8]) -> usize {
+    // Sixteen at a time and without a branch, of which the compiler makes one vector: values
+    // are the long part of a head. It says what `is_value` says.
+    let whole = bytes
+        .chunks_exact(16)
+        .take_while(|chunk| {
+            let stray = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
+            !chunk.iter().fold(false, |any, &byte| any | stray(byte))
+        })
+        .count();
+    let start = 16 * whole;
+    let rest = &bytes[start..];
+    start + rest.iter().position(|&byte| !is_value(byte)).unwrap_or(rest.len())
 }
 
 /// What the headers read so far say.
@@ -270,28 +325,27 @@ struct Meaning {
 impl Meaning {
     /// Takes one header into account.
     #[inline]
-    fn note(&mut self, header: &Header<'_>, version: Version) -> Result<(), HeadFault> {
+    fn note(&mut self, name: &[u8], value: &[u8], version: Version) -> Result<(), HeadFault> {
         // Lengths first: they tell nearly all names apart without reading them.
-        let name = header.name;
         match name.len() {
             // Every request has this one, mostly so spelled: then it is one comparison.
-            4 if name == "Host" || name.eq_ignore_ascii_case("host") => {
-                self.note_host(header.value)
+            4 if name == b"Host" || name.eq_ignore_ascii_case(b"host") => {
+                self.note_host(trim(value))
             }
-            6 if name.eq_ignore_ascii_case("expect") => {
-                if !header.value.eq_ignore_ascii_case(b"100-continue") {
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                if !trim(value).eq_ignore_ascii_case(b"100-continue") {
                     return Err(HeadFault::ExpectationUnknown);
                 }
                 self.expects_continue = true;
                 Ok(())
             }
-            10 if name.eq_ignore_ascii_case("connection") => {
-                self.note_connection(header.value);
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                self.note_connection(trim(value));
                 Ok(())
             }
-            14 if name.eq_ignore_ascii_case("content-length") => self.note_length(header.value),
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                self.note_codings(header.value, version)
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.note_length(trim(value)),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                self.note_codings(trim(value), version)
             }
             _ => Ok(()),
         }

@@ -1,10 +1,9 @@
 //! The slow and exact reading of a request head: line by line, as the lines arrive.
 //!
-//! `head.rs` reads a head that is complete and clean in one go with httparse; whatever is not,
-//! comes here. This reading remembers only how far it looked and judges each line once, when
+//! `head.rs` reads a head that is complete and clean in one go; whatever is not, comes here. This reading remembers only how far it looked and judges each line once, when
 //! its line feed is there, so a head that drips in is read in linear time, and what it says
 //! depends on the bytes alone, never on how they were cut. It must accept exactly the lines
-//! that httparse and `head::is_clean` accept together (a test compares the two).
+//! that `head.rs` accepts (a test compares the two, and both with httparse).
 //!
 //! Grammar: RFC 9112, 2.2 (lines), 3 (request line) and 5 (header lines); RFC 9110, 5.5 and
 //! 5.6.2 (values and tokens). Laxness that those sections merely permit is refused.
@@ -273,7 +272,7 @@ pub(super) fn is_token(byte: u8) -> bool {
 }
 
 /// A byte of a request target.
-fn is_target(byte: u8) -> bool {
+pub(super) fn is_target(byte: u8) -> bool {
     CLASSES[usize::from(byte)] & TARGET != 0
 }
 

@@ -22,7 +22,7 @@ enum Verdict {
 }
 
 fn look(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Verdict {
-    match parse_head(bytes, scanned, limits, &mut header_storage()) {
+    match parse_head(bytes, scanned, limits) {
         Parsed::NeedMore => {
             assert!(*scanned > 0 || bytes.is_empty(), "what was scanned is remembered");
             assert!(*scanned <= limits.head);
@@ -35,15 +35,14 @@ fn look(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Verdict {
         Parsed::Complete(head) => {
             assert_eq!(*scanned, 0, "a verdict leaves nothing behind");
             assert!(head.length <= limits.head.min(bytes.len()));
-            assert!(head.target.len() <= limits.target);
-            assert!(head.path().starts_with('/') || head.target == "*" || head.method == "CONNECT");
-            assert_eq!(head.to_method().as_str(), head.method);
+            assert!(head.target().len() <= limits.target);
+            assert!(head.path().starts_with('/') || head.target() == "*" || head.method() == "CONNECT");
+            assert_eq!(head.to_method().as_str(), head.method());
             Verdict::Head {
-                line: (head.method.to_owned(), head.target.to_owned(), head.version),
+                line: (head.method().to_owned(), head.target().to_owned(), head.version),
                 headers: head
-                    .headers
-                    .iter()
-                    .map(|header| (header.name.to_owned(), header.value.to_owned()))
+                    .headers()
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .collect(),
                 length: head.length,
                 framing: head.framing,
@@ -259,7 +258,7 @@ fn damaged_heads_get_one_verdict_however_they_are_cut() {
 
 #[test]
 fn both_readings_take_the_same_bytes_everywhere() {
-    // Every byte at every place of a head: at once it is httparse that reads, in pieces it is not.
+    // Every byte at every place of a head: at once it is `scan` that reads, in pieces it is not.
     let limits = HeadLimits::default();
     let base = b"\r\nGET /a HTTP/1.1\r\nHost: a\r\nX-Y: b c\r\n\r\n";
     for at in 0..base.len() {

@@ -24,13 +24,13 @@ impl<'a> Request<'a> {
     /// Whether the method is GET or HEAD: a request that changes nothing here.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self.head.method, "GET" | "HEAD")
+        matches!(self.head.method(), "GET" | "HEAD")
     }
 
     /// The target as it was sent, query included: ASCII, without a fragment.
     #[must_use]
     pub fn target(&self) -> &'a str {
-        self.head.target
+        self.head.target()
     }
 
     /// The target's path, still percent-encoded. It begins with `/`, but for `*` and what
@@ -58,7 +58,7 @@ impl<'a> Request<'a> {
     /// The headers in their order: names as they were sent, values without the white space
     /// around them.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.head.headers.iter().map(|header| (header.name, header.value))
+        self.head.headers()
     }
 
     /// The value of the first header called `name`, whose case does not matter.
@@ -84,8 +84,8 @@ impl<'a> Request<'a> {
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.head.method)
-            .field("target", &self.head.target)
+            .field("method", &self.head.method())
+            .field("target", &self.head.target())
             .field("body", &self.body.len())
             .finish_non_exhaustive()
     }

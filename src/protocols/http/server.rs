@@ -23,7 +23,7 @@ use super::chunked::Chunked;
 use super::config::Config;
 use super::date::{DateCache, DateLine};
 use super::deferred::Answer;
-use super::head::{self, Framing, Head, Parsed, header_storage, parse_head};
+use super::head::{self, Framing, Head, Parsed, parse_head};
 use super::reply::{Exchange, Outcome, Reply, Terms};
 use super::request::Request;
 use super::stream::{Flow, Ring, Streaming};
@@ -111,9 +111,8 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         if let Stage::Body(_) = self.stage {
             return Some(self.collect(transport, state, bytes, date));
         }
-        let mut storage = header_storage();
         let limits = self.shared.config.head_limits();
-        match parse_head(bytes, &mut self.scanned, &limits, &mut storage) {
+        match parse_head(bytes, &mut self.scanned, &limits) {
             Parsed::Complete(head) => {
                 let rest = &bytes[head.length..];
                 match head.framing {
@@ -206,9 +205,8 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         };
         if is_complete && let Stage::Body(body) = std::mem::replace(&mut self.stage, Stage::Head) {
             transport.clear_deadline();
-            let mut storage = header_storage();
-            let limits = self.shared.config.head_limits();
-            if let Parsed::Complete(head) = parse_head(&body.head, &mut 0, &limits, &mut storage) {
+                let limits = self.shared.config.head_limits();
+            if let Parsed::Complete(head) = parse_head(&body.head, &mut 0, &limits) {
                 self.answer(transport, state, &head, &body.bytes, date);
             }
         }
@@ -229,7 +227,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         self.number = self.number.wrapping_add(1);
         let terms = Terms {
             version: head.version,
-            is_head: head.method == "HEAD",
+            is_head: head.is_head(),
             keeps_alive: head.keep_alive && !self.is_last,
         };
         let peer = transport.peer().clone();
@@ -280,7 +278,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         if self.is_last {
             self.stage = Stage::Last;
             transport.finish();
-        } else {
+        } else if !matches!(self.stage, Stage::Head) {
             self.stage = Stage::Head;
         }
     }

@@ -13,13 +13,21 @@ use super::{CloseReason, Closed, Connection};
 
 impl<S: 'static> Connection<S> {
     /// Whether a call to the protocol panicked. Such a connection is over, and says no more.
+    #[inline]
     pub(super) fn is_spoilt(&mut self, desk: &mut Desk<S>) -> bool {
-        if self.line.is_in_call && !matches!(self.line.phase, Phase::Closed(_)) {
+        if self.line.is_in_call {
+            self.end_spoilt(desk);
+        }
+        self.line.is_in_call
+    }
+
+    #[cold]
+    fn end_spoilt(&mut self, desk: &mut Desk<S>) {
+        if !matches!(self.line.phase, Phase::Closed(_)) {
             desk.next_protocol = None;
             self.forget_buffers(desk);
             self.line.enter(Phase::Closed(CloseReason::Panicked));
         }
-        self.line.is_in_call
     }
 
     /// Calls the protocol. Everything that reaches it goes through here.
@@ -63,6 +71,16 @@ impl<S: 'static> Connection<S> {
     /// Carries out what was asked during the calls of one input. Ends every input.
     #[inline]
     pub(super) fn settle(&mut self, desk: &mut Desk<S>, state: &mut S) {
+        // The common case: nothing was asked, and nothing is closing.
+        if self.line.wish != Wish::Nothing || !matches!(self.line.phase, Phase::Open) {
+            self.carry_out(desk, state);
+        }
+        if cfg!(debug_assertions) {
+            self.check_invariants();
+        }
+    }
+
+    fn carry_out(&mut self, desk: &mut Desk<S>, state: &mut S) {
         match self.line.wish {
             Wish::Nothing => {}
             Wish::FinishWriting => self.line.finish_writing(desk.now),
@@ -70,14 +88,7 @@ impl<S: 'static> Connection<S> {
             Wish::Abort => self.line.end(CloseReason::Aborted),
         }
         self.line.wish = Wish::Nothing;
-        if let Phase::Open = self.line.phase {
-            // The common case: nothing below applies.
-        } else {
-            self.settle_closing(desk, state);
-        }
-        if cfg!(debug_assertions) {
-            self.check_invariants();
-        }
+        self.settle_closing(desk, state);
     }
 
     fn settle_closing(&mut self, desk: &mut Desk<S>, state: &mut S) {

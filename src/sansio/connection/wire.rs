@@ -43,6 +43,17 @@ impl<S: 'static> Connection<S> {
             return;
         }
         self.line.active = desk.now;
+        let is_all = self.line.out.as_ref().is_some_and(|queue| queue.total() == bytes);
+        if is_all && !self.line.is_backpressured && self.line.layer.is_none() {
+            // The common case: everything went at once.
+            self.return_queue(desk);
+        } else {
+            self.note_sent(desk, state, bytes);
+        }
+        self.settle(desk, state);
+    }
+
+    fn note_sent(&mut self, desk: &mut Desk<S>, state: &mut S, bytes: u64) {
         let now = desk.now;
         if let Some(slot) = &mut self.line.layer {
             slot.progress = now;
@@ -62,7 +73,6 @@ impl<S: 'static> Connection<S> {
             }
         }
         self.return_empty_queue(desk);
-        self.settle(desk, state);
     }
 
     /// The wire took less than it was offered: it will say when it takes more.
@@ -140,12 +150,15 @@ impl<S: 'static> Connection<S> {
             || line.kept.as_ref().is_some_and(|kept| !kept.needs_more)
     }
 
-    /// Whether nothing but the idle timeout runs: the deadline only ever moves away.
+    /// Whether it only waits for its peer's next byte: its deadline, for idling, moves away with
+    /// each byte.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         let line = &self.line;
         matches!(line.phase, Phase::Open)
             && line.is_heard
+            && !line.is_input_ended
+            && !line.is_yielding
             && line.deadline.is_none()
             && line.kept.is_none()
             && line.out.is_none()
@@ -209,9 +222,14 @@ impl<S: 'static> Connection<S> {
     }
 
     fn return_empty_queue(&mut self, desk: &mut Desk<S>) {
-        if self.line.out.as_ref().is_some_and(|queue| queue.total() == 0)
-            && let Some(queue) = self.line.out.take()
-        {
+        if self.line.out.as_ref().is_some_and(|queue| queue.total() == 0) {
+            self.return_queue(desk);
+        }
+    }
+
+    #[inline]
+    fn return_queue(&mut self, desk: &mut Desk<S>) {
+        if let Some(queue) = self.line.out.take() {
             desk.pool.put_queue(queue);
         }
     }
