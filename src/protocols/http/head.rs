@@ -29,7 +29,8 @@ use http::Method;
 use memchr::memchr;
 
 use super::head_fault::HeadFault;
-use super::head_lines::{Judged, is_authority, is_target, is_token, is_value, judge, suits_method};
+use super::head_lines::{Judged, is_authority, judge, run_of_tokens, suits_method};
+use super::words;
 
 /// How many header lines a head may have: twice what browsers behind a proxy send.
 pub(super) const MAX_HEADERS: usize = 64;
@@ -227,13 +228,16 @@ fn not_at_once<'b>(window: &[u8], scanned: &mut usize, limits: &HeadLimits) -> P
 fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Result<Head<'b>, HeadFault>> {
     let lead = if window.starts_with(b"\r\n") { 2 } else { 0 };
     let line = &window[lead..];
-    let method = &line[..line.iter().position(|&byte| !is_token(byte))?];
+    let method = match line.first_chunk()? {
+        b"GET " => &line[..3],
+        _ => &line[..run_of_tokens(line)],
+    };
     let rest = line[method.len()..].strip_prefix(b" ")?;
-    let target = &rest[..rest.iter().position(|&byte| !is_target(byte))?];
+    let target = &rest[..words::run_of_target(rest)];
     let rest = &rest[target.len()..];
-    let version = match rest.first_chunk::<11>()? {
-        b" HTTP/1.1\r\n" => Version::Http11,
-        b" HTTP/1.0\r\n" => Version::Http10,
+    let version = match rest.strip_prefix(b" HTTP/1.")?.first_chunk()? {
+        b"1\r\n" => Version::Http11,
+        b"0\r\n" => Version::Http10,
         _ => return None,
     };
     let is_sound = !method.is_empty()
@@ -270,9 +274,9 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
     let mut count = 0;
     let mut rest = lines;
     while !rest.starts_with(b"\r\n") {
-        let name = &rest[..rest.iter().position(|&byte| !is_token(byte))?];
+        let name = &rest[..run_of_tokens(rest)];
         let after = rest[name.len()..].strip_prefix(b":")?;
-        let value = &after[..run_of_values(after)];
+        let value = &after[..words::run_of_value(after)];
         rest = after[value.len()..].strip_prefix(b"\r\n")?;
         if name.is_empty() {
             return None;
@@ -290,23 +294,6 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
         None => Ok(meaning),
     };
     Some((lines.len() - rest.len(), result))
-}
-
-/// How many bytes at the front may stand in a header's value.
-#[inline]
-fn run_of_values(bytes: &[u8]) -> usize {
-    // Sixteen at a time and without a branch, of which the compiler makes one vector: values
-    // are the long part of a head. It says what `is_value` says.
-    let whole = bytes
-        .chunks_exact(16)
-        .take_while(|chunk| {
-            let stray = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
-            !chunk.iter().fold(false, |any, &byte| any | stray(byte))
-        })
-        .count();
-    let start = 16 * whole;
-    let rest = &bytes[start..];
-    start + rest.iter().position(|&byte| !is_value(byte)).unwrap_or(rest.len())
 }
 
 /// What the headers read so far say.
@@ -412,9 +399,14 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 }
 
 /// Cuts the optional white space (RFC 9110, 5.6.3) off both ends.
+#[inline]
 fn trim(value: &[u8]) -> &[u8] {
-    // Values hold no other white space that this could cut.
-    value.trim_ascii()
+    match value {
+        // As nearly all are: one blank in front.
+        [b' ', first, .., last] if *first > b' ' && *last > b' ' => &value[1..],
+        // Values hold no other white space that this could cut.
+        _ => value.trim_ascii(),
+    }
 }
 
 #[cfg(test)]

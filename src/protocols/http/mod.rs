@@ -50,6 +50,7 @@ mod reply;
 mod request;
 mod server;
 mod stream;
+mod words;
 
 pub use ::http::{HeaderMap, Method, Response, StatusCode, Version, header};
 pub use config::{Config, serve, server};
