@@ -1,0 +1,142 @@
+//! Every example does what its first lines promise, as a program of its own.
+
+#![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
+
+mod programs;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use programs::{Client, Program};
+
+/// Each has a test below.
+const TESTED: [&str; 6] =
+    ["connection_by_hand", "echo", "http_events", "http_hello", "http_slow_work", "line_chat"];
+
+#[test]
+fn every_example_is_short_says_how_to_run_it_and_is_tested() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.lines().count() <= 50, "{name} has more than 50 lines");
+        let opening: Vec<_> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let how = format!("`cargo run --example {name}`");
+        assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
+        assert!(TESTED.contains(&name), "{name} has no test here");
+    }
+}
+
+#[test]
+fn connection_by_hand_answers_the_whole_line_once_and_ends_after_five_silent_minutes() {
+    let ended = Program::start(&mut example("connection_by_hand")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let expected = [
+        r#"in: "hello, wor""#,
+        r#"in: "ld\nand good-bye\n""#,
+        r#"out: "HELLO, WORLD\nAND GOOD-BYE\n""#,
+        "after 300s: ShutdownWrite",
+        "then: Close, Some(TimedOut(Idle))",
+    ];
+    assert_eq!(ended.output, expected);
+}
+
+#[test]
+fn echo_sends_back_every_line() {
+    let (_program, address) = listening("echo", "listening on tcp://", "");
+    let mut client = Client::connect(address);
+    for line in ["hello", "", "another line"] {
+        client.send(&format!("{line}\n"));
+        assert_eq!(client.line(), line);
+    }
+    client.finish_writing();
+    assert_eq!(client.rest().unwrap(), b"");
+}
+
+#[test]
+fn http_hello_says_hello_in_plain_text_whatever_is_asked() {
+    let (_program, address) = listening("http_hello", "listening on http://", "/");
+    let mut client = Client::connect(address);
+    for target in ["/", "/something/else?entirely"] {
+        let response = client.get(target);
+        assert_eq!((response.status, response.text()), (200, "Hello, World!"));
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+    }
+}
+
+#[test]
+fn http_slow_work_answers_others_while_it_counts() {
+    let (_program, address) = listening("http_slow_work", "listening on http://", "/");
+    let mut client = Client::connect(address);
+    assert_eq!(client.get("/primes/100").text(), "25 primes below 100\n");
+    assert_eq!(client.get("/primes/many").status, 400);
+
+    // Seconds of work each, one after the other.
+    let mut waiting = [(); 4].map(|()| Client::connect(address));
+    for slow in &mut waiting {
+        slow.ask("GET", "/primes/10000000");
+    }
+    assert_eq!(client.get("/").text(), "try /primes/10000000\n");
+    assert!(waiting[3].is_silent(), "the last of them should still wait");
+}
+
+#[test]
+fn http_events_counts_up_for_as_long_as_somebody_listens() {
+    let (_program, address) = listening("http_events", "listening on http://", "/");
+    let page = Client::connect(address).get("/");
+    assert!(page.text().contains("new EventSource('/events')"), "{}", page.text());
+
+    let mut client = Client::connect(address);
+    client.ask("GET", "/events");
+    let head = client.head();
+    assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+    for count in 1..=2 {
+        let event = format!("data: {count}\n\n");
+        let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+        assert_eq!(client.bytes(chunk.len()), chunk.as_bytes());
+    }
+}
+
+#[test]
+fn line_chat_sends_each_line_to_everybody_else() {
+    let (_program, address) = listening("line_chat", "listening on tcp://", "");
+    let [mut first, mut second, mut third] = [(); 3].map(|()| Client::connect(address));
+    // Peers are taken in the order in which they came, so now all three are there.
+    third.send("I am the third\n");
+    assert_eq!(first.line(), "I am the third");
+    assert_eq!(second.line(), "I am the third");
+
+    first.send("half a ");
+    first.send("line, and\nanother\n");
+    for other in [&mut second, &mut third] {
+        assert_eq!(other.line(), "half a line, and");
+        assert_eq!(other.line(), "another");
+    }
+
+    drop(third);
+    second.send("to those who are left\n");
+    // What came first would have been an echo of their own.
+    assert_eq!(first.line(), "to those who are left");
+    assert!(second.is_silent());
+}
+
+/// Starts the example `name` on a free port and waits until it listens.
+fn listening(name: &str, before: &str, after: &str) -> (Program, SocketAddr) {
+    let mut program = Program::start(example(name).arg("127.0.0.1:0"));
+    let address = program.ready(before, after);
+    assert_ne!(address.port(), 0);
+    (program, address)
+}
+
+/// The example `name`, which `cargo test` has built beside this test.
+fn example(name: &str) -> Command {
+    let deps = std::env::current_exe().unwrap();
+    let build = deps.parent().and_then(Path::parent).expect("tests are in target/profile/deps");
+    let path: PathBuf = build.join("examples").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --examples` first", path.display());
+    Command::new(path)
+}
