@@ -72,16 +72,18 @@ impl SystemNetwork {
         self.poll.registry().register(&mut listener.socket, Token(token), Interest::READABLE)
     }
 
-    /// Waits once, however long the interruptions take.
+    /// Waits once, however often it is interrupted. The wait is real whatever clock the loop has,
+    /// so what is left of it is told by the system's.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let deadline = timeout.map(|timeout| (self.clock.now(), timeout));
+        let is_zero = timeout.is_none_or(|timeout| timeout.is_zero());
+        let began = (!is_zero).then(|| Clock::System.now());
         let mut left = timeout;
         loop {
             match self.poll.poll(&mut self.events, left) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    left = deadline.map(|(began, timeout)| {
-                        timeout.saturating_sub(self.clock.now().saturating_duration_since(began))
-                    });
+                    let waited = began.map(|began| Clock::System.now() - began);
+                    left =
+                        timeout.map(|timeout| timeout.saturating_sub(waited.unwrap_or_default()));
                 }
                 result => return result,
             }

@@ -1,4 +1,6 @@
 //! Ready-made conversations. Each imports the sansio room alone, so each runs under any driver.
 
+pub mod line;
+
 #[cfg(feature = "http")]
 pub mod http;

@@ -93,19 +93,23 @@ impl CloseReason {
 
     /// Whether the peer is told by a reset. What ends for want of time or memory should free the
     /// system's buffers too, which an orderly close of a peer that does not read would keep.
+    ///
+    /// What was finished in order has its last words in those buffers: a reset could overtake
+    /// them. (One that could not be flushed in time ends for another reason.)
     #[must_use]
     pub(crate) const fn resets(self) -> bool {
         match self {
-            Self::Finished | Self::TimedOut(Timeout::Idle | Timeout::FirstByte) => false,
+            Self::Finished
+            | Self::TimedOut(Timeout::Idle | Timeout::FirstByte | Timeout::Message)
+            | Self::InputFull
+            | Self::Layer => false,
             Self::Aborted
             | Self::TimedOut(_)
-            | Self::InputFull
             | Self::OutputFull
             | Self::TooSlow
             | Self::Overloaded
             | Self::Panicked
             | Self::File
-            | Self::Layer
             | Self::Stopped
             | Self::Io(_) => true,
         }

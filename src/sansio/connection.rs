@@ -17,7 +17,7 @@ use super::closing::{CloseReason, Closed, Closing};
 use super::connection_id::{ConnectionId, ListenerId};
 use super::desk::Desk;
 use super::layer::{Layer, LayerSlot};
-use super::limits::Limits;
+use super::limits::{Limits, after};
 use super::line::{Line, Origin};
 use super::phase::{Phase, Stage};
 use super::protocol::Protocol;
@@ -26,6 +26,8 @@ use super::request::{Delivery, WhenFull};
 mod calls;
 mod deadlines;
 mod input;
+#[cfg(test)]
+mod tests;
 mod wire;
 pub use wire::Wire;
 
@@ -50,7 +52,7 @@ impl<S: 'static> Connection<S> {
         peer: Address,
         desk: &Desk<S>,
     ) -> Self {
-        let deadline = desk.now + origin.limits.connect;
+        let deadline = after(desk.now, origin.limits.connect);
         let line = Line::new(id, origin, peer, Phase::Connecting { deadline }, desk.now);
         Self { protocol, line }
     }
@@ -100,11 +102,11 @@ impl<S: 'static> Connection<S> {
             return;
         }
         self.line.is_input_ended = true;
-        if let Some(slot) = &mut self.line.layer
+        if self.line.phase.takes_input()
+            && let Some(slot) = &mut self.line.layer
             && let Err(fault) = slot.layer.end_of_input()
         {
-            log::debug!("connection {}: {fault}", self.line.id);
-            self.line.end(CloseReason::Layer);
+            self.refuse(desk, &fault);
         }
         if let Phase::Lingering { reason, .. } = self.line.phase {
             self.line.end(reason);
@@ -185,6 +187,9 @@ impl<S: 'static> Connection<S> {
         if !self.line.phase.is_open() || !self.line.takes_output() || self.is_spoilt(desk) {
             return Delivery::NoSuchConnection;
         }
+        if bytes.is_empty() {
+            return Delivery::Queued;
+        }
         if self.line.is_backpressured {
             match when_full {
                 WhenFull::Drop => return Delivery::Dropped,
@@ -218,6 +223,7 @@ impl<S: 'static> Connection<S> {
     /// [`handle_release`](Self::handle_release) came as often.
     pub fn handle_hold(&mut self) {
         self.line.holders = self.line.holders.saturating_add(1);
+        self.line.stand_back();
     }
 
     /// The counterpart of [`handle_hold`](Self::handle_hold).
@@ -225,9 +231,10 @@ impl<S: 'static> Connection<S> {
         self.line.holders = self.line.holders.saturating_sub(1);
     }
 
-    /// The last call panicked, and the driver caught it. The protocol gets no further call.
+    /// Something of this connection panicked (a call, the layer, the drop of a predecessor), and
+    /// the driver caught it. The protocol gets no further call.
     pub fn handle_panic(&mut self, desk: &mut Desk<S>) {
-        debug_assert!(self.line.is_in_call, "only a call can panic");
+        self.line.is_in_call = true;
         self.is_spoilt(desk);
     }
 }

@@ -6,6 +6,9 @@
 use std::fmt;
 use std::time::Instant;
 
+use super::outbound::Queue;
+use super::pool::Pool;
+
 /// A transformation of the byte stream in both directions.
 ///
 /// A layer has no buffer for output of its own: what it makes is appended to the caller's.
@@ -15,17 +18,18 @@ pub trait Layer: Send {
     /// # Errors
     ///
     /// [`LayerFault`] ends the connection. What the layer still wants to tell the peer is
-    /// fetched by [`produce`](Self::produce) before.
+    /// fetched by [`produce`](Self::produce) before; nothing else is called any more.
     fn receive(&mut self, wire: &[u8], plain: &mut Vec<u8>) -> Result<(), LayerFault>;
 
-    /// Takes plain bytes and appends what goes on the wire for them. Returns how many it took:
-    /// none while a handshake is under way.
+    /// Takes plain bytes, at least one, and appends what goes on the wire for them. Returns how
+    /// many it took: none while a handshake is under way.
     fn send(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> usize;
 
     /// Appends what the layer itself has to say: a handshake, an alert.
     fn produce(&mut self, wire: &mut Vec<u8>);
 
-    /// Appends the layer's own farewell. Called once, after the last plain byte.
+    /// Appends the layer's own farewell. Called once, after the last plain byte, and not at all
+    /// after a fault.
     fn finish(&mut self, wire: &mut Vec<u8>);
 
     /// The wire has ended.
@@ -65,7 +69,11 @@ pub(super) struct LayerSlot {
     pub(super) wire: Vec<u8>,
     /// How many of them are sent. At most `wire.len()`.
     pub(super) sent: usize,
-    /// Whether `finish` was called; it may be called once.
+    /// How many bytes the pool was told are unsent.
+    counted: usize,
+    /// Whether it took nothing of what it was given to send: its handshake needs input first.
+    pub(super) is_waiting: bool,
+    /// Whether it has no more to say: `finish` was called, or it found a fault.
     pub(super) is_finished: bool,
     /// When the system last took some, or when these bytes began to wait.
     pub(super) progress: Instant,
@@ -76,7 +84,15 @@ const SEALED_AHEAD: usize = 16 << 10;
 
 impl LayerSlot {
     pub(super) fn new(layer: Box<dyn Layer>, now: Instant) -> Self {
-        Self { layer, wire: Vec::new(), sent: 0, is_finished: false, progress: now }
+        Self {
+            layer,
+            wire: Vec::new(),
+            sent: 0,
+            counted: 0,
+            is_waiting: false,
+            is_finished: false,
+            progress: now,
+        }
     }
 
     pub(super) fn unsent(&self) -> &[u8] {
@@ -90,10 +106,46 @@ impl LayerSlot {
 
     pub(super) fn advance(&mut self, bytes: usize) {
         self.sent += bytes;
-        if self.sent >= self.wire.len() {
-            self.wire.clear();
+        // With half of it gone, each byte is moved at most once for one that was sent.
+        if self.sent >= self.unsent().len() {
+            self.wire.drain(..self.sent);
             self.sent = 0;
         }
+    }
+
+    /// Seals what is next in `queue`, as much as there is room for.
+    pub(super) fn seal(&mut self, queue: &mut Queue, pool: &mut Pool) {
+        while self.room() > 0 && !self.is_finished {
+            let front = queue.front_bytes();
+            if front.is_empty() {
+                return;
+            }
+            let taken = self.layer.send(&front[..front.len().min(self.room())], &mut self.wire);
+            self.is_waiting = taken == 0;
+            if self.is_waiting {
+                return;
+            }
+            pool.held -= queue.advance(taken as u64);
+        }
+    }
+
+    /// It says no more than what it has to say right now.
+    pub(super) fn silence(&mut self) {
+        self.layer.produce(&mut self.wire);
+        self.is_waiting = false;
+        self.is_finished = true;
+    }
+
+    /// Tells the pool how much is unsent now.
+    pub(super) fn count(&mut self, pool: &mut Pool) {
+        let unsent = self.unsent().len();
+        pool.held = pool.held - self.counted + unsent;
+        self.counted = unsent;
+    }
+
+    /// Tells the pool that nothing is unsent any more.
+    pub(super) fn forget(self, pool: &mut Pool) {
+        pool.held -= self.counted;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every bound on one connection and on the listener it came by, in one value.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::Misuse;
 
@@ -22,11 +22,11 @@ use super::error::Misuse;
 ///
 /// | timeout | default | begins | restarts | at its end |
 /// | --- | --- | --- | --- | --- |
-/// | `first_byte` | 60 s | when the peer connected | never | `expired`, then `finish` |
+/// | `first_byte` | 60 s | when the peer connected | with each byte that the peer takes | `expired`, then `finish` |
 /// | `idle` | 5 min | at the last byte either way | with each byte; stands back while output waits or the protocol has a deadline of its own | `expired`, then `finish` |
-/// | `message` | 30 s | when a message was begun and more was needed | when a message was used | `expired`, then `finish` |
+/// | `message` | 30 s | when a message was begun and more was needed | when a message was used; stands back while we refuse to read | `expired`, then `finish` |
 /// | `write_stall` | 30 s | when output began to wait | when the system takes a byte of it | reset |
-/// | `closing` | 10 s, and a second more for each `slowest_reader` bytes unsent | at `finish` | never | reset |
+/// | `closing` | 10 s, and a second more for each `slowest_reader` bytes unsent | at `finish` | never; of it, lingering takes at most `closing` | reset |
 /// | `connect` | 10 s | when we connect out | never | `closed` alone |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,7 +48,7 @@ pub struct Limits {
     /// Unsent bytes at or below which that ends: 16 KiB, so that the peer is not kept waiting
     /// for new output to be made.
     pub low_water: usize,
-    /// Unsent bytes in memory at which the connection is reset: 16 MiB. Reaching it takes a
+    /// Unsent bytes in memory above which the connection is reset: 16 MiB. Reaching it takes a
     /// protocol that ignores back-pressure; what is larger belongs in a file or a stream.
     pub output: usize,
     /// Bytes that are read and thrown away after `finish` while the peer's FIN is unseen: 1 MiB.
@@ -153,9 +153,19 @@ impl Limits {
 
     /// How long a peer may take from `finish` on, with so many bytes unsent.
     pub(crate) fn closing_time(&self, unsent: u64) -> Duration {
-        self.closing + Duration::from_secs(unsent / u64::from(self.slowest_reader.max(1)))
+        let slow = Duration::from_secs(unsent / u64::from(self.slowest_reader.max(1)));
+        self.closing.saturating_add(slow)
     }
 }
+
+/// The end of a `timeout` that begins `now`. One that is too long for an `Instant` ends when
+/// nobody waits for it any more.
+#[inline]
+pub(super) fn after(now: Instant, timeout: Duration) -> Instant {
+    now.checked_add(timeout).unwrap_or_else(|| now + CENTURY)
+}
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {

@@ -171,6 +171,22 @@ impl Line {
         self.is_paused || self.is_yielding || self.is_backpressured || self.holders > 0
     }
 
+    /// While something holds input back, the peer cannot complete the message it began: its time
+    /// begins again when what was kept is next offered.
+    #[inline]
+    pub(super) fn stand_back(&mut self) {
+        let is_held = self.is_held();
+        if let Some(kept) = &mut self.kept {
+            kept.needs_more &= !is_held;
+        }
+    }
+
+    /// Whether the layer needs input before it takes output.
+    #[inline]
+    pub(super) fn is_layer_waiting(&self) -> bool {
+        self.layer.as_ref().is_some_and(|slot| slot.is_waiting)
+    }
+
     pub(super) fn ask(&mut self, wish: Wish) {
         self.wish = self.wish.max(wish);
     }
@@ -185,10 +201,11 @@ impl Line {
     /// What was written may have crossed a mark. Called whenever output was appended.
     pub(super) fn note_written(&mut self) {
         let Some(queue) = &self.out else { return };
-        if queue.total() > self.origin.limits.high_water as u64 {
+        let memory = queue.memory();
+        if self.unsent() > self.origin.limits.high_water as u64 {
             self.is_backpressured = true;
         }
-        if queue.memory() > self.origin.limits.output {
+        if memory > self.origin.limits.output {
             self.end(CloseReason::OutputFull);
         }
     }

@@ -236,10 +236,11 @@ impl Queue {
 
     /// The first bytes of the file at the front, now in memory.
     pub(super) fn load(&mut self, bytes: &[u8]) {
-        let Some(Segment::File(range)) = self.segments.front_mut() else {
+        let Some(Segment::File(range)) = self.segments.front_mut() else { return };
+        let loaded = (bytes.len().min(MAX_LOAD) as u64).min(range.length);
+        if loaded == 0 {
             return;
-        };
-        let loaded = (bytes.len() as u64).min(range.length);
+        }
         range.offset += loaded;
         range.length -= loaded;
         if range.length == 0 {
@@ -293,6 +294,9 @@ impl Queue {
     }
 }
 
+/// So much of a file is in memory at once, where it has to be, in bytes.
+pub(super) const MAX_LOAD: usize = 64 << 10;
+
 /// By how much a stalled buffer grows at least, in bytes.
 const SNUG_STEP: usize = 4096;
 
@@ -300,6 +304,7 @@ const SNUG_STEP: usize = 4096;
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "there is no other way to some instant")]
     fn queue() -> Queue {
         Queue::new(Instant::now())
     }

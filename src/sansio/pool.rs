@@ -68,6 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other way to some instant")]
     fn a_pool_counts_what_is_given_back_and_keeps_no_giants() {
         let mut pool = Pool::new();
         let now = Instant::now();

@@ -88,6 +88,17 @@ impl<S> Transport<'_, S> {
         self.line.is_yielding = true;
     }
 
+    /// Whether to go on with the input of this call. No longer once there is back-pressure, or
+    /// the protocol asked to pause, to yield, to close or to be replaced: what is left unused
+    /// then is kept for when that ends, or for the successor.
+    ///
+    /// A protocol that uses many messages of one slice, and does not decide alone what each
+    /// leads to, asks this between them.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.line.may_offer() && self.desk.next_protocol.is_none()
+    }
+
     /// Whether what was received and not used is at [`Limits::input`]. Bytes left unused now
     /// end the connection.
     #[must_use]
@@ -200,9 +211,7 @@ impl<S> Transport<'_, S> {
     /// Queues `bytes` on every other connection of the listener that accepted this one. A
     /// connection that no listener accepted reaches nobody.
     pub fn broadcast(&mut self, bytes: Bytes, when_full: WhenFull) {
-        let Some(listener) = self.line.origin.listener else {
-            return;
-        };
+        let Some(listener) = self.line.origin.listener else { return };
         let from = Some(self.line.id);
         let request = Request::Broadcast { listener, from, bytes, when_full, next_slot: 0 };
         self.desk.requests.push_back(request);

@@ -43,8 +43,16 @@ impl Writer<'_> {
         if !self.line.takes_output() {
             return;
         }
-        self.pool.held += self.line.queue(self.pool, self.now).append(append);
-        self.line.note_written();
+        let appended = self.line.queue(self.pool, self.now).append(append);
+        if appended > 0 {
+            self.pool.held += appended;
+            self.line.note_written();
+        } else if self.line.unsent() == 0
+            && let Some(queue) = self.line.out.take()
+        {
+            // A queue with nothing in it would seem to stall.
+            self.pool.put_queue(queue);
+        }
     }
 
     /// Appends `bytes` without copying them. A handful is copied all the same, where that takes

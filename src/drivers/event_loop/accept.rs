@@ -5,16 +5,18 @@
 //! | quiet | readiness | ready |
 //! | ready | would-block | quiet |
 //! | ready | a limit of connections, or the loop overloaded | ready, but waits: nothing is lost, nothing spins |
+//! | ready | failures without end | quiet: the poll announces the next peer |
 //! | ready | descriptors or memory out | ready, but rests: until a timer, or a connection of ours closes |
 //!
 //! The poll announces waiting peers once, so `is_ready` stays true until would-block was met.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::engine::{Engine, Factory, Peer, tokens};
-use super::turn::{Budget, Trouble};
+use super::engine::{Engine, Factory, Peer};
+use super::service::guarded;
+use super::tokens;
+use super::turn::{Budget, Trouble, after};
 use crate::net::{Accept, ListenOptions, Network};
 use crate::sansio::{Address, Error, ListenerId, Misuse, Origin};
 
@@ -28,8 +30,11 @@ pub(super) struct ListenerEntry<S, T> {
     pub(super) open: usize,
     /// Whether peers may be waiting.
     pub(super) is_ready: bool,
-    /// Whether it was said that this listener is at its limit; said again after it was below.
+    /// Whether it was said that peers wait because this listener is at its limit; said again
+    /// after nobody did.
     is_limit_told: bool,
+    /// How often in a row accepting failed for reasons of its own.
+    failures: u32,
 }
 
 impl<S, T> ListenerEntry<S, T> {
@@ -65,6 +70,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             // Peers of a socket that was adopted may wait already; readiness says so anyway.
             is_ready: false,
             is_limit_told: false,
+            failures: 0,
         }));
         Ok(id)
     }
@@ -100,76 +106,92 @@ impl<S: 'static, N: Network> Engine<S, N> {
         }
         self.accept_rests_until = None;
         let mut left = budget.accepts;
-        for number in 0..self.listeners.len() {
-            while left > 0 && self.accept_one(number, state) {
-                left -= 1;
-                if budget.is_spent_at(self.desk.now()) {
+        let count = self.listeners.len();
+        for _ in 0..count {
+            // Whose crowd ends the budget is not the first in the next turn.
+            let number = self.next_listener % count;
+            self.next_listener = number + 1;
+            while self.wants_peer(number) {
+                if left == 0 || self.accept_rests_until.is_some() || !self.may_begin() {
                     return;
                 }
+                left -= 1;
+                self.accept_one(number, state);
             }
         }
     }
 
-    /// Accepts one peer. Says whether there may be another.
-    fn accept_one(&mut self, number: usize, state: &mut S) -> bool {
-        let Some(listener) = &mut self.listeners[number] else {
-            return false;
-        };
-        if !listener.is_ready {
-            return false;
+    /// Whether a listener should be asked for a peer. Says once that it may not be.
+    fn wants_peer(&mut self, number: usize) -> bool {
+        let Some(listener) = &mut self.listeners[number] else { return false };
+        let wants = listener.is_ready && listener.has_room();
+        if listener.is_ready && !wants && !listener.is_limit_told {
+            listener.is_limit_told = true;
+            self.turn.trouble = Some(Trouble::AtConnectionLimit);
+            log::warn!("{} is at its limit of {} connections", listener.address, listener.open);
         }
-        if !listener.has_room() {
-            if !listener.is_limit_told {
-                listener.is_limit_told = true;
-                self.turn.trouble = Some(Trouble::AtConnectionLimit);
-                log::warn!("{} is at its limit of {} connections", listener.address, listener.open);
-            }
-            return false;
+        wants
+    }
+
+    fn accept_one(&mut self, number: usize, state: &mut S) {
+        let Some(listener) = &mut self.listeners[number] else { return };
+        let outcome = self.net.accept(&mut listener.socket);
+        if !matches!(outcome, Accept::Skipped) {
+            listener.failures = 0;
         }
-        listener.is_limit_told = false;
-        match self.net.accept(&mut listener.socket) {
+        match outcome {
             Accept::Peer(stream, address) => self.take_peer(number, stream, address, state),
-            Accept::Skipped => {}
+            Accept::Skipped => {
+                listener.failures += 1;
+                if listener.failures >= MOST_FAILURES {
+                    // Not for want of anything that a rest could bring back, so it is left
+                    // alone until the poll has news of it.
+                    log::error!("{} fails to accept, again and again", listener.address);
+                    (listener.is_ready, listener.failures) = (false, 0);
+                }
+            }
             Accept::Blocked => {
                 listener.is_ready = false;
-                return false;
+                listener.is_limit_told = false;
             }
-            Accept::Exhausted(error) => {
-                self.rest(&error);
-                return false;
-            }
+            Accept::Exhausted(error) => self.rest(&error),
         }
-        true
     }
 
     fn take_peer(&mut self, number: usize, stream: N::Stream, peer: Address, state: &mut S) {
-        let Some(listener) = &mut self.listeners[number] else {
-            return;
-        };
-        let address = peer.ip();
-        let from_here = address.and_then(|ip| self.per_address.get(&ip)).copied().unwrap_or(0);
-        if from_here >= listener.origin.limits().connections_per_address {
+        let Some(listener) = &mut self.listeners[number] else { return };
+        let id = ListenerId::new(u32::try_from(number).unwrap_or(u32::MAX));
+        let caller = peer.ip().map(|ip| (id, ip));
+        let from_here = caller.and_then(|caller| self.per_address.get(&caller)).copied();
+        if from_here.unwrap_or(0) >= listener.origin.limits().connections_per_address {
             self.stats.refused += 1;
             self.net.close(stream, true);
             return;
         }
-        let id = ListenerId::new(u32::try_from(number).unwrap_or(u32::MAX));
-        let protocol = (listener.factory)(Peer { address: peer.clone(), listener: id });
         let origin = Arc::clone(&listener.origin);
+        let for_factory = Peer { address: peer.clone(), listener: id };
+        let made = guarded(self.config.on_panic, || (listener.factory)(for_factory));
+        self.look_at_clock();
+        let Some(protocol) = made else {
+            log::error!("{peer} is turned away: the factory of its protocol panicked");
+            self.net.close(stream, true);
+            return;
+        };
         let is_wildcard = origin.local().is_none();
         let local = if is_wildcard { self.net.local(&stream) } else { None };
-        let id = match self.add(stream, peer, protocol, origin) {
-            Ok(id) => id,
-            Err(error) => return self.rest(&error),
-        };
+        let (id, registered) = self.add(stream, peer, protocol, origin);
+        if let Err(error) = registered {
+            self.connections.remove(id);
+            return self.rest(&error);
+        }
         if let (Some(entry), Some(local)) = (self.connections.get_mut(id), local) {
             entry.connection.set_local(local);
         }
         if let Some(listener) = &mut self.listeners[number] {
             listener.open += 1;
         }
-        if let Some(address) = address {
-            *self.per_address.entry(address).or_insert(0) += 1;
+        if let Some(caller) = caller {
+            *self.per_address.entry(caller).or_insert(0) += 1;
         }
         self.turn.accepted += 1;
         self.stats.accepted += 1;
@@ -178,8 +200,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Descriptors or memory are out: rest, and say so once a rest.
     fn rest(&mut self, error: &std::io::Error) {
-        let until: Instant = self.desk.now() + self.config.accept_rest;
-        self.accept_rests_until = Some(until);
+        self.accept_rests_until = Some(after(self.desk.now(), self.config.accept_rest));
         self.stats.exhaustions += 1;
         let is_news =
             self.last_exhaustion_log.is_none_or(|last| self.desk.now() >= last + LOG_REST);
@@ -197,6 +218,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
 /// At most one line in the log for so long, however often accepting fails.
 const LOG_REST: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// More peers than that in a row are not gone before they are accepted.
+const MOST_FAILURES: u32 = 1024;
 
 impl<S, T> fmt::Debug for ListenerEntry<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

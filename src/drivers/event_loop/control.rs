@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::engine::Entry;
+use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::stats::Stats;
 use crate::sansio::{
@@ -80,7 +80,7 @@ impl<S> Control<'_, S> {
     /// Begins to drain, in the next turn.
     pub fn drain(&mut self, grace: Duration) {
         // It refuses only when the loop is gone, and the loop is who is calling.
-        let _ = self.mailbox.order(|orders| orders.drain = Some(grace));
+        let _ = self.mailbox.order(|orders| orders.drain(grace));
     }
 
     /// Ends [`run`](super::EventLoop::run) after the next turn.

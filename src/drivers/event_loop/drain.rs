@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::service::Input;
-use super::turn::Ended;
+use super::turn::{Budget, Ended, after};
 use crate::net::Network;
 use crate::sansio::{CloseReason, Stage};
 
@@ -26,6 +26,8 @@ pub(super) struct Drain {
     deadline: Instant,
     /// The first slot whose connection was not told yet; none when all were.
     next_slot: Option<usize>,
+    /// At the deadline: the first slot whose connection was not looked at yet.
+    abort_from: usize,
     tally: Drained,
 }
 
@@ -50,12 +52,14 @@ impl Drain {
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Begins to drain. While that is under way, a second call can only shorten it.
     pub(crate) fn begin_drain(&mut self, grace: Duration) {
-        let deadline = self.net.now() + grace;
+        let deadline = after(self.net.now(), grace);
         match &mut self.drain {
             Some(drain) => drain.deadline = drain.deadline.min(deadline),
             None => {
-                self.drain =
-                    Some(Drain { deadline, next_slot: Some(0), tally: Drained::default() });
+                let open = self.connections.len();
+                log::info!("draining {open} connections, for at most {grace:?}");
+                let tally = Drained::default();
+                self.drain = Some(Drain { deadline, next_slot: Some(0), abort_from: 0, tally });
             }
         }
         for listener in self.listeners.iter_mut().filter_map(Option::take) {
@@ -77,17 +81,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Tells those not yet told, aborts what is left at the deadline, and ends the loop when
     /// nobody is left.
-    pub(super) fn drain_on(&mut self, state: &mut S) {
+    pub(super) fn drain_on(&mut self, _: &Budget, state: &mut S) {
         let Some(drain) = &self.drain else { return };
         let (deadline, from) = (drain.deadline, drain.next_slot);
         if let Some(from) = from {
             self.tell_stopping(from, state);
         }
         if self.desk.now() >= deadline {
-            let left: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
-            for id in left {
-                self.touch(id, Input::Fail(CloseReason::Stopped), state);
-            }
+            self.abort_drained(state);
         }
         if let Some(drain) = &self.drain
             && drain.next_slot.is_none()
@@ -100,19 +101,44 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     fn tell_stopping(&mut self, from: usize, state: &mut S) {
         let end = self.connections.slot_count().min(from + MOST_TOLD_AT_ONCE);
-        for slot in from..end {
-            let Some(id) = self.connections.id_at(slot) else {
-                continue;
-            };
-            let entry = self.connections.get(id);
-            if entry.is_some_and(|entry| entry.connection.stage() != Stage::Closed) {
-                self.touch(id, Input::Stopping, state);
-            }
-        }
-        let is_done = end >= self.connections.slot_count();
+        let told = self.touch_slots(from, end, state, || Input::Stopping);
+        let is_done = told >= self.connections.slot_count();
         if let Some(drain) = &mut self.drain {
-            drain.next_slot = (!is_done).then_some(end);
+            drain.next_slot = (!is_done).then_some(told);
         }
+    }
+
+    fn abort_drained(&mut self, state: &mut S) {
+        let from = self.drain.as_ref().map_or(0, |drain| drain.abort_from);
+        let end = self.connections.slot_count();
+        let aborted = self.touch_slots(from, end, state, || Input::Fail(CloseReason::Stopped));
+        if let Some(drain) = &mut self.drain {
+            // Some may have come meanwhile, so it begins again.
+            drain.abort_from = if aborted >= end { 0 } else { aborted };
+        }
+    }
+
+    /// Gives an input to each connection from one slot up to another, as long as there is time.
+    /// Says how far it came.
+    fn touch_slots(
+        &mut self,
+        from: usize,
+        end: usize,
+        state: &mut S,
+        input: impl Fn() -> Input,
+    ) -> usize {
+        for slot in from..end {
+            let Some(id) = self.connections.id_at(slot) else { continue };
+            let entry = self.connections.get(id);
+            if entry.is_none_or(|entry| entry.connection.stage() == Stage::Closed) {
+                continue;
+            }
+            if !self.may_begin() {
+                return slot;
+            }
+            self.touch(id, input(), state);
+        }
+        end
     }
 }
 

@@ -16,9 +16,11 @@ use super::accept::ListenerEntry;
 use super::config::Config;
 use super::control::Control;
 use super::drain::Drain;
+use super::entry::Entry;
 use super::mailbox::{Letter, Mailbox};
 use super::stats::Stats;
-use super::turn::{Deadline, Ended, Turn};
+use super::tokens;
+use super::turn::{Budget, Deadline, Ended, Turn};
 use super::wheel::TimerWheel;
 use crate::net::{ListenOptions, Network, Readiness};
 use crate::sansio::{
@@ -47,43 +49,6 @@ where
     Box::new(move |peer| Box::new(factory(peer)))
 }
 
-/// A connection with its stream, and what the system last said about it.
-pub(super) struct Entry<S, T> {
-    pub(super) connection: Connection<S>,
-    /// Taken when the slot is freed, and never missing before.
-    pub(super) stream: Option<T>,
-    /// A read is worth trying: no read has met would-block since the system said so.
-    pub(super) is_readable: bool,
-    /// A write is worth trying.
-    pub(super) is_writable: bool,
-    /// The system announced an end or an error: it may announce nothing more.
-    pub(super) is_hung_up: bool,
-    /// On the ready list. At most once.
-    pub(super) is_queued: bool,
-    /// On the list of those to be flushed at the end of the round. At most once.
-    pub(super) is_touched: bool,
-    /// On the list of those to be freed at the end of the round.
-    pub(super) is_leaving: bool,
-    /// The timer is armed, for no later than the idle timeout from when that was last looked at.
-    pub(super) is_armed_for_idle: bool,
-}
-
-impl<S, T> Entry<S, T> {
-    pub(super) fn new(connection: Connection<S>, stream: T) -> Self {
-        Self {
-            connection,
-            stream: Some(stream),
-            is_readable: false,
-            is_writable: true,
-            is_hung_up: false,
-            is_queued: false,
-            is_touched: false,
-            is_leaving: false,
-            is_armed_for_idle: false,
-        }
-    }
-}
-
 /// See the module.
 pub(crate) struct Engine<S, N: Network> {
     pub(super) net: N,
@@ -104,16 +69,31 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) ready: Vec<Readiness>,
     /// Whether the last poll may have left events behind.
     pub(super) is_poll_full: bool,
+    /// Events fetched by polls that left some behind, since deadlines were last looked at.
+    pub(super) crowd: usize,
+    /// When the turn's time is up.
+    pub(super) until: Option<Instant>,
+    /// Whether this turn has begun anything.
+    pub(super) has_begun: bool,
+    /// The kind of work that comes first in the next turn.
+    pub(super) next_stage: usize,
+    /// Who is being served. Still set when nobody is: a panic left the turn.
+    pub(super) serving: Option<ConnectionId>,
     /// Where bytes are read to. One for all: a connection keeps only what was not used.
     pub(super) buffer: Box<[u8]>,
     pub(super) mailbox: Arc<Mailbox<S>>,
     /// Letters taken out of the mailbox and not yet opened.
     pub(super) letters: VecDeque<Letter<S>>,
-    pub(super) per_address: HashMap<IpAddr, usize>,
+    /// How many connections an address has of a listener.
+    pub(super) per_address: HashMap<(ListenerId, IpAddr), usize>,
+    /// The listener whose peers come first in the next turn.
+    pub(super) next_listener: usize,
     /// Until when accepting rests, descriptors being out.
     pub(super) accept_rests_until: Option<Instant>,
     /// When the log last said so.
     pub(super) last_exhaustion_log: Option<Instant>,
+    /// Whether it was said that the loop holds too much; said again after it did not.
+    pub(super) is_overload_told: bool,
     pub(super) drain: Option<Drain>,
     /// How long a drain begun by a signal may take.
     pub(super) signal_grace: Option<Duration>,
@@ -142,12 +122,19 @@ impl<S: 'static, N: Network> Engine<S, N> {
             parked: Vec::new(),
             ready: Vec::new(),
             is_poll_full: false,
+            crowd: 0,
+            until: None,
+            has_begun: false,
+            next_stage: 0,
+            serving: None,
             buffer: vec![0; config.read_size].into_boxed_slice(),
             mailbox,
             letters: VecDeque::new(),
             per_address: HashMap::new(),
+            next_listener: 0,
             accept_rests_until: None,
             last_exhaustion_log: None,
+            is_overload_told: false,
             drain: None,
             signal_grace: None,
             ended: None,
@@ -171,16 +158,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
                         listener.is_ready = true;
                     }
                 }
-                None => self.note_ready(tokens::connection(token), readiness),
+                None => {
+                    let id = tokens::connection(token, |slot| self.connections.id_at(slot));
+                    id.into_iter().for_each(|id| self.note_ready(id, readiness));
+                }
             },
         }
     }
 
     fn note_ready(&mut self, id: ConnectionId, readiness: Readiness) {
         // A stale event finds nobody: the generation differs.
-        let Some(entry) = self.connections.get_mut(id) else {
-            return;
-        };
+        let Some(entry) = self.connections.get_mut(id) else { return };
         entry.is_readable |= readiness.readable;
         entry.is_writable |= readiness.writable;
         entry.is_hung_up |= readiness.hung_up;
@@ -208,7 +196,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.desk.has_requests()
             || self.mailbox.is_pending()
             || !self.letters.is_empty()
-            || self.is_accept_due();
+            || self.is_accept_due()
+            || self.is_poll_full
+            || self.serving.is_some()
+            || (!self.parked.is_empty() && !self.is_overloaded());
         if has_work {
             return Deadline::Now;
         }
@@ -226,14 +217,15 @@ impl<S: 'static, N: Network> Engine<S, N> {
         }
     }
 
-    /// Adds a connection in its slot, not yet told that it is connected.
+    /// Adds a connection in its slot, not yet told that it is connected. Says whether the poll
+    /// took it; if not, it is there all the same.
     pub(super) fn add(
         &mut self,
         mut stream: N::Stream,
         peer: Address,
         protocol: Box<dyn Protocol<S>>,
         origin: Arc<Origin>,
-    ) -> io::Result<ConnectionId> {
+    ) -> (ConnectionId, io::Result<()>) {
         let net = &mut self.net;
         let mut registered = Ok(());
         let desk = &self.desk;
@@ -241,11 +233,22 @@ impl<S: 'static, N: Network> Engine<S, N> {
             registered = net.register(&mut stream, tokens::of_connection(id));
             Entry::new(Connection::new(id, protocol, origin, peer, desk), stream)
         });
-        if let Err(error) = registered {
+        (id, registered)
+    }
+
+    /// Adds a connection for the host, or gives its protocol up.
+    fn try_add(
+        &mut self,
+        stream: N::Stream,
+        peer: Address,
+        protocol: Box<dyn Protocol<S>>,
+        limits: Limits,
+    ) -> io::Result<ConnectionId> {
+        let (id, registered) = self.add(stream, peer, protocol, Arc::new(Origin::new(limits)));
+        if registered.is_err() {
             self.connections.remove(id);
-            return Err(error);
         }
-        Ok(id)
+        registered.map(|()| id)
     }
 
     /// Adds a stream that is connected, outside of any listener.
@@ -258,7 +261,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> Result<ConnectionId, Error> {
         let local = self.net.local(&stream);
         let id = self
-            .add(stream, peer, protocol, Arc::new(Origin::new(limits)))
+            .try_add(stream, peer, protocol, limits)
             .map_err(|error| Error::io("cannot register a stream", error))?;
         if let (Some(entry), Some(local)) = (self.connections.get_mut(id), local) {
             entry.connection.set_local(local);
@@ -279,7 +282,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.desk.set_now(now);
         let stream = self.net.connect(address).map_err(|error| Error::io(attempt(), error))?;
         let id = self
-            .add(stream, address.clone(), protocol, Arc::new(Origin::new(limits)))
+            .try_add(stream, address.clone(), protocol, limits)
             .map_err(|error| Error::io(attempt(), error))?;
         self.rearm(id);
         Ok(id)
@@ -303,14 +306,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     /// Frees the slots of connections that ended in this round.
-    pub(super) fn free_closed(&mut self) {
-        while let Some(id) = self.leaving.pop() {
-            let Some(entry) = self.connections.remove(id) else {
+    pub(super) fn free_closed(&mut self, _: &Budget, _: &mut S) {
+        while !self.leaving.is_empty() && self.may_begin() {
+            let Some(entry) = self.leaving.pop().and_then(|id| self.connections.remove(id)) else {
                 continue;
             };
-            self.wheel.cancel(id.slot() as usize);
-            self.note_freed(&entry.connection);
             let Entry { connection, stream, .. } = entry;
+            self.wheel.cancel(connection.id().slot() as usize);
+            self.note_freed(&connection);
             if let Some(stream) = stream {
                 let by_reset = connection.close_reason().is_some_and(|reason| reason.resets());
                 self.net.close(stream, by_reset);
@@ -329,18 +332,15 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 drain.note_closed(reason);
             }
         }
-        let Some(listener) = connection.listener() else {
-            return;
-        };
-        if let Some(Some(listener)) = self.listeners.get_mut(listener.number() as usize) {
+        let Some(id) = connection.listener() else { return };
+        if let Some(Some(listener)) = self.listeners.get_mut(id.number() as usize) {
             listener.open -= 1;
         }
-        if let Some(address) = connection.peer().ip()
-            && let Some(count) = self.per_address.get_mut(&address)
-        {
+        let Some(address) = connection.peer().ip() else { return };
+        if let Some(count) = self.per_address.get_mut(&(id, address)) {
             *count -= 1;
             if *count == 0 {
-                self.per_address.remove(&address);
+                self.per_address.remove(&(id, address));
             }
         }
     }
@@ -437,37 +437,5 @@ impl<S, N: Network> fmt::Debug for Engine<S, N> {
             .field("queue", &self.queue.len())
             .field("stats", &self.stats)
             .finish_non_exhaustive()
-    }
-}
-
-/// Which token is whose: connections have their ids, listeners count down from the top.
-pub(super) mod tokens {
-    use crate::sansio::ConnectionId;
-
-    pub(in super::super) const WAKER: usize = usize::MAX - 1;
-    pub(in super::super) const SIGNALS: usize = usize::MAX - 2;
-    /// The token of listener 0.
-    const LISTENER: usize = usize::MAX - 8;
-
-    pub(in super::super) const fn of_listener(number: usize) -> usize {
-        LISTENER - number
-    }
-
-    pub(super) const fn listener(token: usize, listeners: usize) -> Option<usize> {
-        if token <= LISTENER && LISTENER - token < listeners {
-            Some(LISTENER - token)
-        } else {
-            None
-        }
-    }
-
-    /// Where a token has room for no generation, slots freed only at the end of a round keep a
-    /// stale event from meeting a new connection.
-    pub(super) fn of_connection(id: ConnectionId) -> usize {
-        usize::try_from(id.to_u64()).unwrap_or(id.slot() as usize)
-    }
-
-    pub(super) const fn connection(token: usize) -> ConnectionId {
-        ConnectionId::from_u64(token as u64)
     }
 }

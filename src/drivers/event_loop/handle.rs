@@ -125,7 +125,7 @@ impl<S> Handle<S> {
     ///
     /// [`HandleError::LoopGone`].
     pub fn drain(&self, grace: Duration) -> Result<(), HandleError> {
-        Ok(self.mailbox.order(|orders| orders.drain = Some(grace))?)
+        Ok(self.mailbox.order(|orders| orders.drain(grace))?)
     }
 
     /// Makes [`run`](super::EventLoop::run) return. Connections stay as they are, and end when

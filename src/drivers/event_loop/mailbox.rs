@@ -38,6 +38,13 @@ pub(super) struct Orders {
     pub(super) drain: Option<Duration>,
 }
 
+impl Orders {
+    /// Asks for a drain. Of two, the shorter counts.
+    pub(super) fn drain(&mut self, grace: Duration) {
+        self.drain = Some(self.drain.map_or(grace, |before| before.min(grace)));
+    }
+}
+
 /// Why a letter was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -105,11 +112,16 @@ impl<S> Mailbox<S> {
         self.is_pending.load(Ordering::Acquire)
     }
 
-    /// Takes everything that is inside.
-    pub(super) fn take(&self, letters: &mut VecDeque<Letter<S>>) -> Orders {
+    /// Takes at most `most` of the letters that are inside, and the orders.
+    pub(super) fn take(&self, letters: &mut VecDeque<Letter<S>>, most: usize) -> Orders {
         self.is_pending.swap(false, Ordering::AcqRel);
         let mut inside = self.lock();
-        letters.append(&mut inside.letters);
+        let most = most.min(inside.letters.len());
+        letters.extend(inside.letters.drain(..most));
+        if !inside.letters.is_empty() {
+            // The loop takes the rest by itself: nobody needs to wake it.
+            self.is_pending.store(true, Ordering::Release);
+        }
         std::mem::take(&mut inside.orders)
     }
 

@@ -9,12 +9,16 @@ mod config;
 mod control;
 mod drain;
 mod engine;
+mod entry;
 mod handle;
 mod mailbox;
 mod overload;
 mod requests;
 mod service;
 mod stats;
+#[cfg(test)]
+mod tests;
+mod tokens;
 mod turn;
 mod wheel;
 

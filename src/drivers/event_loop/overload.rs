@@ -4,53 +4,71 @@
 //! read, and if that does not help, the connection that holds most without making progress is
 //! ended: it costs the others most and serves its peer least.
 
+use std::cmp::Reverse;
+
 use super::engine::Engine;
 use super::service::Input;
-use super::turn::Trouble;
+use super::turn::{Budget, Trouble};
 use crate::net::Network;
 use crate::sansio::{CloseReason, ConnectionId, Stage};
 
 impl<S: 'static, N: Network> Engine<S, N> {
     pub(super) const fn is_overloaded(&self) -> bool {
-        self.desk.held() > self.config.memory
+        self.desk.held() > self.allowance()
+    }
+
+    /// Bytes that may be held. In an overload it is a little less, so that it ends with room for
+    /// some to be read from, and not at the next byte.
+    pub(super) const fn allowance(&self) -> usize {
+        let memory = self.config.memory;
+        if self.is_overload_told { memory - memory / 16 } else { memory }
     }
 
     /// Ends connections while the loop holds too much; lets the parked ones read when it no
     /// longer does.
-    pub(super) fn shed_load(&mut self, state: &mut S) {
+    pub(super) fn shed_load(&mut self, _: &Budget, state: &mut S) {
         if !self.is_overloaded() {
-            if !self.parked.is_empty() {
-                for id in std::mem::take(&mut self.parked) {
+            self.is_overload_told = false;
+            for id in std::mem::take(&mut self.parked) {
+                if let Some(entry) = self.connections.get_mut(id) {
+                    entry.is_parked = false;
                     self.enqueue(id);
                 }
             }
             return;
         }
-        self.turn.trouble = Some(Trouble::Overloaded);
-        for _ in 0..MOST_ENDED_AT_ONCE {
-            let Some(id) = self.most_idle_holder() else {
-                return;
-            };
-            log::warn!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
-            self.touch(id, Input::Fail(CloseReason::Overloaded), state);
-            if !self.is_overloaded() {
+        if !std::mem::replace(&mut self.is_overload_told, true) {
+            self.turn.trouble = Some(Trouble::Overloaded);
+            log::warn!("the loop holds {} bytes: nothing is accepted or read", self.desk.held());
+        }
+        for id in self.idle_holders() {
+            if !self.is_overloaded() || !self.may_begin() {
                 return;
             }
+            log::warn!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
+            self.touch(id, Input::Fail(CloseReason::Overloaded), state);
         }
     }
 
-    /// The connection that holds most among those that make no progress: the system takes
-    /// nothing from it, or it waits for input that is not read now.
-    fn most_idle_holder(&self) -> Option<ConnectionId> {
-        self.connections
+    /// The connections that hold most among those that make no progress: the system takes
+    /// nothing from them, or they wait for input that is not read now.
+    fn idle_holders(&self) -> Vec<ConnectionId> {
+        let mut holders: Vec<_> = self
+            .connections
             .iter()
             .filter(|(_, entry)| entry.connection.stage() != Stage::Closed)
             .filter(|(_, entry)| !(entry.is_writable && entry.connection.has_output()))
-            .max_by_key(|(_, entry)| entry.connection.held())
-            .filter(|(_, entry)| entry.connection.held() > 0)
-            .map(|(id, _)| id)
+            .map(|(id, entry)| (entry.connection.held(), id))
+            .filter(|(held, _)| *held > 0)
+            .collect();
+        if holders.len() > MOST_ENDED_AT_ONCE {
+            holders.select_nth_unstable_by_key(MOST_ENDED_AT_ONCE, |(held, _)| Reverse(*held));
+            holders.truncate(MOST_ENDED_AT_ONCE);
+        }
+        holders.sort_unstable_by_key(|(held, _)| Reverse(*held));
+        holders.into_iter().map(|(_, id)| id).collect()
     }
 }
 
-/// Each takes a look at every connection, so a turn ends few.
+/// To find them takes a look at every connection, so it is done once a turn.
 const MOST_ENDED_AT_ONCE: usize = 16;

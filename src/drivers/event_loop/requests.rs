@@ -3,6 +3,7 @@
 //! Both come in order and under the turn's budget. A broadcast counts a step for each slot it
 //! visits, and goes on in the next turn where the budget ended it.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::engine::Engine;
@@ -20,7 +21,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if !self.mailbox.is_pending() && self.letters.is_empty() {
             return;
         }
-        let orders = self.mailbox.take(&mut self.letters);
+        let most = budget.requests.saturating_sub(self.letters.len());
+        let orders = self.mailbox.take(&mut self.letters, most);
         if let Some(grace) = orders.drain {
             self.begin_drain(grace);
         }
@@ -28,12 +30,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
             self.ended = Some(Ended::Stopped);
         }
         for _ in 0..self.letters.len().min(budget.requests) {
-            if budget.is_spent_at(self.desk.now()) {
+            if !self.may_begin() {
                 return;
             }
-            let Some(letter) = self.letters.pop_front() else {
-                return;
-            };
+            let Some(letter) = self.letters.pop_front() else { return };
             self.open_letter(letter, state);
         }
     }
@@ -46,26 +46,28 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 self.note_delivery(delivery);
                 if let Some(completion) = completion {
                     completion(delivery);
+                    self.look_at_clock();
                 }
             }
             Letter::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
             Letter::Request(request) => self.desk.push_request(request),
-            Letter::Run(work) => work(&mut self.control(), state),
+            Letter::Run(work) => {
+                work(&mut self.control(), state);
+                self.look_at_clock();
+            }
         }
     }
 
     pub(super) fn carry_out_requests(&mut self, budget: &Budget, state: &mut S) {
         let mut steps = budget.requests;
         for _ in 0..self.desk.request_count() {
-            if steps == 0 || budget.is_spent_at(self.desk.now()) {
+            if steps == 0 || !self.may_begin() {
                 return;
             }
-            let Some(request) = self.desk.poll_request() else {
-                return;
-            };
+            let Some(request) = self.desk.poll_request() else { return };
             steps -= 1;
             if let Request::Broadcast { .. } = &request {
-                if let Some(rest) = self.broadcast(request, &mut steps, budget, state) {
+                if let Some(rest) = self.broadcast(request, &mut steps, state) {
                     return self.desk.put_request_back(rest);
                 }
             } else {
@@ -101,33 +103,30 @@ impl<S: 'static, N: Network> Engine<S, N> {
         &mut self,
         mut request: Request<S>,
         steps: &mut usize,
-        budget: &Budget,
         state: &mut S,
     ) -> Option<Request<S>> {
         let Request::Broadcast { listener, from, bytes, when_full, next_slot } = &mut request
         else {
             return None;
         };
+        let mut is_first = true;
         while *next_slot < self.connections.slot_count() {
-            if *steps == 0 || budget.is_spent_at(self.desk.now()) {
+            // Its first step is the one that began it.
+            if !mem::take(&mut is_first) && (*steps == 0 || !self.may_begin()) {
                 return Some(request);
             }
-            *steps -= 1;
             let id = self.connections.id_at(*next_slot);
             *next_slot += 1;
+            *steps = steps.saturating_sub(1);
             let is_audience = |id: &ConnectionId| {
                 let entry = self.connections.get(*id);
                 Some(*id) != *from
                     && entry.is_some_and(|entry| entry.connection.listener() == Some(*listener))
             };
-            let Some(id) = id.filter(is_audience) else {
-                continue;
-            };
+            let Some(id) = id.filter(is_audience) else { continue };
             let input = Input::Deliver { bytes: bytes.clone(), when_full: *when_full, from: *from };
             let delivery = self.touch(id, input, state);
             self.hold_source(delivery, *from);
-            let now = self.net.now();
-            self.desk.set_now(now);
         }
         None
     }
@@ -178,9 +177,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 return self.drop_connection(connection);
             }
         };
-        match self.add(stream, address.clone(), protocol, origin) {
-            Ok(id) => self.rearm(id),
-            Err(error) => log::warn!("cannot register a connection to {address}: {error}"),
+        let (id, registered) = self.add(stream, address.clone(), protocol, origin);
+        match registered {
+            Ok(()) => self.rearm(id),
+            Err(error) => {
+                log::warn!("cannot register a connection to {address}: {error}");
+                self.touch(id, Input::Fail(CloseReason::Io(error.kind())), state);
+            }
         }
     }
 }

@@ -12,7 +12,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::config::{Config, OnPanic};
-use super::engine::{Engine, Entry};
+use super::engine::Engine;
+use super::entry::{Entry, Next};
 use super::stats::Stats;
 use super::turn::Turn;
 use crate::net::{Network, Read, Write};
@@ -25,8 +26,6 @@ use crate::sansio::{
 pub(super) enum Input {
     /// It was accepted.
     Connected,
-    /// The system says it is ready, or it has work left over.
-    Ready,
     Deadline,
     Notified(Box<dyn Any + Send>),
     Stopping,
@@ -44,7 +43,6 @@ impl Input {
     const fn callback(&self) -> &'static str {
         match self {
             Self::Connected => "connected",
-            Self::Ready => "received",
             Self::Deadline => "expired",
             Self::Notified(_) => "notified",
             Self::Stopping => "stopping",
@@ -71,32 +69,25 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// The timer of a connection fired. It may be too early: then it is armed again.
     pub(super) fn fire_deadline(&mut self, id: ConnectionId, state: &mut S) {
         let now = self.desk.now();
-        let Some(entry) = self.connections.get(id) else {
-            return;
-        };
-        let Some(deadline) = entry.connection.poll_deadline() else {
-            return;
-        };
-        if deadline > now || entry.is_queued {
-            // What is on the ready list has bytes waiting, which may be just in time.
-            let slot = id.slot() as usize;
-            self.wheel.arm(slot, deadline.max(now));
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let Some(deadline) = entry.connection.poll_deadline() else { return };
+        if entry.postpones() || deadline > now {
+            self.wheel.arm(id.slot() as usize, deadline.max(now));
             return;
         }
+        self.turn.late = self.turn.late.max(now.saturating_duration_since(deadline));
         self.input(id, Input::Deadline, state);
     }
 
     /// Something came from elsewhere: it is done now, and flushed at the end of the round, once
     /// for however many.
     pub(super) fn touch(&mut self, id: ConnectionId, input: Input, state: &mut S) -> Delivery {
-        let delivery = self.input(id, input, state);
         if let Some(entry) = self.connections.get_mut(id)
-            && !entry.is_touched
+            && !mem::replace(&mut entry.is_touched, true)
         {
-            entry.is_touched = true;
             self.touched.push_back(id);
         }
-        delivery
+        self.input(id, input, state)
     }
 
     /// Sends what a touched connection has to send.
@@ -124,6 +115,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         state: &mut S,
         work: impl FnOnce(&mut Service<'_, S, N>) -> R,
     ) -> Option<R> {
+        let allowance = self.allowance();
         let entry = self.connections.get_mut(id)?;
         let mut service = Service {
             id,
@@ -134,30 +126,37 @@ impl<S: 'static, N: Network> Engine<S, N> {
             config: &self.config,
             stats: &mut self.stats,
             turn: &mut self.turn,
+            until: self.until,
+            allowance,
             state,
         };
-        let result = match self.config.on_panic {
-            OnPanic::Propagate => Some(work(&mut service)),
-            OnPanic::Close => {
-                let caught = panic::catch_unwind(AssertUnwindSafe(|| work(&mut service)));
-                if caught.is_err() {
-                    log::error!("connection {id} is closed: its protocol panicked");
-                    service.entry.connection.handle_panic(service.desk);
-                }
-                caught.ok()
-            }
-        };
-        let is_overloaded = self.desk.held() > self.config.memory;
-        let next = entry.next(self.desk.now(), is_overloaded);
+        self.serving = Some(id);
+        let result = guarded(self.config.on_panic, || work(&mut service));
+        self.serving = None;
+        if result.is_none() {
+            log::error!("connection {id} is closed: its protocol panicked");
+            entry.connection.handle_panic(&mut self.desk);
+        }
+        let is_overloaded = self.desk.held() > allowance;
+        let next = entry.next(is_overloaded);
         self.follow(id, next);
         Some(result?)
+    }
+
+    /// Closes the connection whose panic left a turn.
+    pub(super) fn close_panicked(&mut self) {
+        let Some(id) = self.serving.take() else { return };
+        if let Some(entry) = self.connections.get_mut(id) {
+            entry.connection.handle_panic(&mut self.desk);
+            self.look_again(id);
+        }
     }
 
     /// Decides again when a connection is looked at next, something about it having changed.
     pub(super) fn look_again(&mut self, id: ConnectionId) {
         let is_overloaded = self.is_overloaded();
         let Some(entry) = self.connections.get_mut(id) else { return };
-        let next = entry.next(self.desk.now(), is_overloaded);
+        let next = entry.next(is_overloaded);
         self.follow(id, next);
     }
 
@@ -180,64 +179,20 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Drops a connection that has left its slot. A protocol's own drop may panic, too.
     pub(super) fn drop_connection(&mut self, connection: Connection<S>) {
-        match self.config.on_panic {
-            OnPanic::Propagate => drop(connection),
-            OnPanic::Close => {
-                let id = connection.id();
-                if panic::catch_unwind(AssertUnwindSafe(|| drop(connection))).is_err() {
-                    log::error!("connection {id}: its protocol panicked while being dropped");
-                }
-            }
+        let id = connection.id();
+        if guarded(self.config.on_panic, || drop(connection)).is_none() {
+            log::error!("connection {id}: its protocol panicked while being dropped");
         }
+        self.look_at_clock();
     }
 }
 
-/// When a connection is looked at next.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    /// When the system says so, or when its timer fires, which is armed.
-    Rest,
-    /// The same, but the timer must fire earlier.
-    Arm(Instant),
-    /// In the next turn.
-    Queue,
-    /// When the loop holds less.
-    Park,
-    /// It is over: at the end of the round.
-    Leave,
-}
-
-impl<S: 'static, T> Entry<S, T> {
-    #[inline]
-    fn next(&mut self, now: Instant, is_overloaded: bool) -> Next {
-        let connection = &self.connection;
-        if self.is_armed_for_idle && !self.is_readable && connection.is_quiet() {
-            return Next::Rest; // The common case; it follows from what is below.
-        }
-        if connection.stage() == Stage::Closed {
-            let is_news = !mem::replace(&mut self.is_leaving, true);
-            return if is_news { Next::Leave } else { Next::Rest };
-        }
-        let wants_read = self.is_readable && connection.wants_bytes() > 0;
-        let wants_write = self.is_writable && connection.has_output();
-        if wants_write || (wants_read && !is_overloaded) || connection.wants_turn() {
-            // What is on the list already is not put there twice.
-            if !mem::replace(&mut self.is_queued, true) {
-                return Next::Queue;
-            }
-        } else if wants_read {
-            return Next::Park;
-        }
-        self.next_timer(now)
-    }
-
-    /// Whether the timer must be armed. Mostly not: while a connection only waits for its peer,
-    /// its deadline only moves away from the one that is armed.
-    #[inline]
-    fn next_timer(&mut self, now: Instant) -> Next {
-        let Some(deadline) = self.connection.poll_deadline() else { return Next::Rest };
-        self.is_armed_for_idle = deadline <= now + self.connection.limits().idle;
-        Next::Arm(deadline)
+/// Runs what is not ours, and gives nothing if it panicked and that is to cost one connection.
+#[inline]
+pub(super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
+    match on_panic {
+        OnPanic::Propagate => Some(work()),
+        OnPanic::Close => panic::catch_unwind(AssertUnwindSafe(work)).ok(),
     }
 }
 
@@ -251,6 +206,10 @@ struct Service<'a, S, N: Network> {
     config: &'a Config,
     stats: &'a mut Stats,
     turn: &'a mut Turn,
+    /// When the turn's time is up.
+    until: Option<Instant>,
+    /// Bytes that all connections together may hold.
+    allowance: usize,
     state: &'a mut S,
 }
 
@@ -258,25 +217,37 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     #[inline]
     fn handle(&mut self, input: Input) -> Delivery {
         let callback = input.callback();
-        let mut delivery = Delivery::NoSuchConnection;
+        if let Input::Deliver { bytes, when_full, from } = input {
+            return self.deliver(bytes, when_full, from);
+        }
         let (connection, desk) = (&mut self.entry.connection, &mut *self.desk);
         match input {
-            Input::Ready => return self.serve(),
             Input::Connected => connection.handle_connected(desk, self.state),
             Input::Deadline => connection.handle_deadlines(desk, self.state),
             Input::Notified(message) => connection.handle_notified(desk, self.state, message),
             Input::Stopping => connection.handle_stopping(desk, self.state),
             Input::Close(closing) => connection.handle_close(desk, self.state, closing),
             Input::Fail(reason) => connection.handle_failure(desk, self.state, reason),
-            Input::Deliver { bytes, when_full, from } => {
-                delivery = connection.handle_delivery(desk, self.state, bytes, when_full, from);
-                return delivery;
-            }
+            Input::Deliver { .. } => {}
         }
         self.note_callback(callback);
         self.flush();
         self.settle_wire();
-        delivery
+        Delivery::NoSuchConnection
+    }
+
+    /// It is flushed later, with others. Unless that would make the connection seem too slow
+    /// for this message only because it was not flushed.
+    fn deliver(
+        &mut self,
+        bytes: Bytes,
+        when_full: WhenFull,
+        from: Option<ConnectionId>,
+    ) -> Delivery {
+        if self.entry.connection.is_backpressured() {
+            self.flush();
+        }
+        self.entry.connection.handle_delivery(self.desk, self.state, bytes, when_full, from)
     }
 
     /// At most one read, then as many writes as the budget allows; one, usually.
@@ -296,9 +267,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 
     fn establish(&mut self) {
-        let Some(stream) = &mut self.entry.stream else {
-            return;
-        };
+        let Some(stream) = &mut self.entry.stream else { return };
         match self.net.is_connected(stream) {
             Ok(true) => self.entry.connection.handle_connected(self.desk, self.state),
             Ok(false) => return,
@@ -313,10 +282,8 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     #[inline]
     fn read(&mut self) {
         let room = self.entry.connection.wants_bytes().min(self.buffer.len());
-        let Some(stream) = &mut self.entry.stream else {
-            return;
-        };
-        if room == 0 || self.desk.held() > self.config.memory {
+        let Some(stream) = &mut self.entry.stream else { return };
+        if room == 0 || self.desk.held() > self.allowance {
             return;
         }
         self.stats.reads += 1;
@@ -355,11 +322,14 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             self.turn.bytes_out += sent as u64;
             let was_backpressured = self.entry.connection.is_backpressured();
             self.entry.connection.handle_sent(self.desk, self.state, sent as u64);
-            if was_backpressured {
-                self.note_callback("writable");
-            }
             if !self.entry.is_writable {
                 self.entry.connection.handle_blocked();
+            }
+            if was_backpressured {
+                self.note_callback("writable");
+                if self.until.is_some_and(|until| self.desk.now() >= until) {
+                    return;
+                }
             }
         }
     }
@@ -371,15 +341,16 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             return 0;
         };
         let outcome = match self.entry.connection.poll_output(self.desk) {
-            Output::Bytes(bytes) => self.net.write(stream, bytes, false),
+            Output::Bytes(bytes) => self.net.write(stream, up_to(bytes, most), false),
             Output::Slices => {
                 let mut slices = [IoSlice::new(&[]); MAX_SLICES];
                 let count = self.entry.connection.gather(&mut slices);
-                if count == 1 {
-                    // A file is behind it: one packet may hold a head and its body's beginning.
-                    self.net.write(stream, &slices[0], true)
-                } else {
-                    self.net.write_slices(stream, &slices[..count])
+                // A file is behind a single one: one packet may hold a head and its body's
+                // beginning.
+                let is_file_next = count == 1;
+                match within(&slices[..count], most) {
+                    0 | 1 => self.net.write(stream, up_to(&slices[0], most), is_file_next),
+                    count => self.net.write_slices(stream, &slices[..count]),
                 }
             }
             Output::File { range, direct } => {
@@ -446,9 +417,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     #[inline]
     fn settle_wire(&mut self) {
         if let Wire::ShutdownWrite = self.entry.connection.poll_wire(self.desk) {
-            let Some(stream) = &mut self.entry.stream else {
-                return;
-            };
+            let Some(stream) = &mut self.entry.stream else { return };
             if let Err(error) = self.net.shutdown_write(stream) {
                 self.fail(CloseReason::Io(error.kind()));
             }
@@ -470,4 +439,19 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.desk.set_now(now);
         self.turn.note_callback(self.id, callback, before, now);
     }
+}
+
+fn up_to(bytes: &[u8], most: usize) -> &[u8] {
+    &bytes[..bytes.len().min(most)]
+}
+
+/// How many of the slices hold no more than `most` bytes together.
+fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
+    let mut left = most;
+    let fits = |slice: &&IoSlice<'_>| {
+        let is_within = slice.len() <= left;
+        left = left.saturating_sub(slice.len());
+        is_within
+    };
+    slices.iter().take_while(fits).count()
 }

@@ -2,8 +2,10 @@
 //!
 //! A turn polls once, notes what is ready, then serves: connections first, then new peers, then
 //! deadlines, then what was posted and asked. Each of these has a budget. What is born during a
-//! turn is first served in the next, so no chain of causes can keep a turn from ending. A guest
-//! on a foreign poll makes the same turn without the polling.
+//! turn is first served in the next, so no chain of causes can keep a turn from ending. Where
+//! the time ends a turn, the next one begins with the kind of work that would have followed, so
+//! none can keep another from being done. A guest on a foreign poll makes the same turn without
+//! the polling.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -25,7 +27,8 @@ pub enum Wait {
     Forever,
 }
 
-/// How much a turn may do. What is left over is done in the next.
+/// How much a turn may do. What is left over is done in the next. Nothing is nothing: a zero
+/// counts as one, and a turn whose time is up before it begins does one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
@@ -83,8 +86,16 @@ impl Budget {
         self
     }
 
-    pub(super) fn is_spent_at(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| now >= until)
+    /// One of everything, at least: a budget of nothing would leave a loop with work for ever.
+    fn or_one(self) -> Self {
+        let Self { connections, accepts, deadlines, requests, until } = self;
+        Self {
+            connections: connections.max(1),
+            accepts: accepts.max(1),
+            deadlines: deadlines.max(1),
+            requests: requests.max(1),
+            until,
+        }
     }
 }
 
@@ -206,25 +217,65 @@ impl<S: 'static, N: Network> Engine<S, N> {
         for readiness in &ready {
             self.ready(*readiness);
         }
+        let fetched = ready.len();
         self.ready = ready;
         self.is_poll_full = polled?;
+        self.crowd = if self.is_poll_full { self.crowd + fetched } else { 0 };
         Ok(self.end_round(budget, state))
     }
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
+        const STAGES: usize = 9;
+        let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
+            Self::serve_ready,
+            Self::accept,
+            Self::fire_deadlines,
+            Self::take_letters,
+            Self::carry_out_requests,
+            Self::flush_touched,
+            Self::shed_load,
+            Self::free_closed,
+            Self::drain_on,
+        ];
+        let budget = budget.or_one();
         let (now, wall_time) = (self.net.now(), self.net.wall_time());
         self.desk.set_time(now, wall_time);
-        self.serve_ready(&budget, state);
-        self.accept(&budget, state);
-        self.fire_deadlines(&budget, state);
-        self.take_letters(&budget, state);
-        self.carry_out_requests(&budget, state);
-        self.flush_touched(&budget, state);
-        self.shed_load(state);
-        self.free_closed();
-        self.drain_on(state);
+        (self.until, self.has_begun) = (budget.until, false);
+        self.close_panicked();
+        for _ in 0..STAGES {
+            stages[self.next_stage](self, &budget, state);
+            self.next_stage = (self.next_stage + 1) % STAGES;
+            if self.has_begun && self.is_time_up() {
+                return self.sum_up();
+            }
+        }
+        self.next_stage = 0;
         self.sum_up()
+    }
+
+    /// Whether one more thing may be begun in this turn. One always may: where the time is
+    /// always up, nothing would be done ever.
+    #[inline]
+    pub(super) fn may_begin(&mut self) -> bool {
+        if self.has_begun && self.is_time_up() {
+            return false;
+        }
+        self.has_begun = true;
+        true
+    }
+
+    #[inline]
+    fn is_time_up(&mut self) -> bool {
+        let Some(until) = self.until else { return false };
+        self.look_at_clock();
+        self.desk.now() >= until
+    }
+
+    /// Reads the clock, after something that was no callback and may have taken its time.
+    pub(super) fn look_at_clock(&mut self) {
+        let now = self.net.now();
+        self.desk.set_now(now);
     }
 
     /// How long the poll may wait.
@@ -244,49 +295,42 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     fn serve_ready(&mut self, budget: &Budget, state: &mut S) {
-        let count = self.queue.len().min(budget.connections);
-        for _ in 0..count {
-            let Some(id) = self.queue.pop_front() else {
-                return;
-            };
-            self.serve(id, state);
-            if budget.is_spent_at(self.desk.now()) {
+        for _ in 0..self.queue.len().min(budget.connections) {
+            if !self.may_begin() {
                 return;
             }
+            let Some(id) = self.queue.pop_front() else { return };
+            self.serve(id, state);
         }
     }
 
     fn fire_deadlines(&mut self, budget: &Budget, state: &mut S) {
-        if self.is_poll_full {
-            // After a pause of the host, bytes that would prove a connection alive may be among
-            // what the poll had no room for. It has more room next time.
+        // After a pause of the host, bytes that would prove a connection alive may be among
+        // what the poll had no room for. That much it has fetched when it has fetched as many
+        // events as there are connections; and so long it may take, or full batches without end
+        // would stop all clocks.
+        if self.is_poll_full && self.crowd <= self.connections.len() {
             return;
         }
-        let now = self.desk.now();
-        let late = self.wheel.next_deadline().map(|due| now.saturating_duration_since(due));
-        self.wheel.expire(now);
+        self.crowd = 0;
+        self.wheel.expire(self.desk.now());
         for _ in 0..budget.deadlines {
-            if budget.is_spent_at(self.desk.now()) {
+            if !self.wheel.has_due() || !self.may_begin() {
                 return;
             }
-            let Some(slot) = self.wheel.pop_due() else {
-                return;
-            };
-            self.turn.late = self.turn.late.max(late.unwrap_or_default());
-            if let Some(id) = self.connections.id_at(slot) {
+            let slot = self.wheel.pop_due();
+            if let Some(id) = slot.and_then(|slot| self.connections.id_at(slot)) {
                 self.fire_deadline(id, state);
             }
         }
     }
 
-    fn flush_touched(&mut self, budget: &Budget, state: &mut S) {
+    fn flush_touched(&mut self, _: &Budget, state: &mut S) {
         for _ in 0..self.touched.len() {
-            if budget.is_spent_at(self.desk.now()) {
+            if !self.may_begin() {
                 return;
             }
-            let Some(id) = self.touched.pop_front() else {
-                return;
-            };
+            let Some(id) = self.touched.pop_front() else { return };
             self.flush(id, state);
         }
     }
@@ -299,4 +343,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
         turn.more = turn.next == Deadline::Now;
         turn
     }
+}
+
+/// The instant `time` after `now`. What is too long for an `Instant` ends when nobody waits.
+pub(super) fn after(now: Instant, time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(time).unwrap_or_else(|| now + CENTURY)
 }

@@ -100,6 +100,12 @@ impl TimerWheel {
         self.armed
     }
 
+    /// How many timers and lists there is memory for.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.nodes.capacity()
+    }
+
     /// Whether no timer is armed.
     pub(crate) fn is_empty(&self) -> bool {
         self.armed == 0
@@ -185,6 +191,11 @@ impl TimerWheel {
             }
         }
         self.current = target;
+    }
+
+    /// Whether `pop_due` will answer a key.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.is_list_empty(DUE)
     }
 
     /// Disarms the next due timer and answers its key.

@@ -56,27 +56,18 @@ impl Deferred {
     ///
     /// [`Undelivered`] when the loop has as many messages waiting as it may, or is gone.
     pub fn send(mut self, response: Response<impl Into<Bytes>>) -> Result<(), Box<Undelivered>> {
-        let response = response.map(Into::into);
-        match self.post(response) {
+        let answer = Answer { number: self.number, response: response.map(Into::into) };
+        let (message, is_final) = match self.remote.notify(Box::new(answer)) {
             Ok(()) => {
                 self.is_answered = true;
-                Ok(())
+                return Ok(());
             }
-            Err((response, is_final)) => {
-                Err(Box::new(Undelivered { deferred: self, response, is_final }))
-            }
-        }
-    }
-
-    fn post(&self, response: Response<Bytes>) -> Result<(), (Response<Bytes>, bool)> {
-        let answer = Box::new(Answer { number: self.number, response });
-        let (message, is_final) = match self.remote.notify(answer) {
-            Ok(()) => return Ok(()),
             Err(PostError::Full(message)) => (message, false),
             Err(PostError::LoopGone(message)) => (message, true),
         };
         let response = message.downcast::<Answer>().map(|answer| answer.response);
-        Err((response.unwrap_or_default(), is_final))
+        let response = response.unwrap_or_default();
+        Err(Box::new(Undelivered { deferred: self, response, is_final }))
     }
 }
 
@@ -86,7 +77,7 @@ impl Drop for Deferred {
             let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             // Should the loop not take it, the reply timeout answers in its place.
-            let _ = self.post(response);
+            let _ = self.remote.notify(Box::new(Answer { number: self.number, response }));
         }
     }
 }

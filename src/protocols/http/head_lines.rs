@@ -209,9 +209,7 @@ fn port_of(authority: &[u8]) -> Option<&[u8]> {
             let end = rest.iter().position(|&byte| !is_literal(byte))?;
             (&rest[..end], rest[end..].strip_prefix(b"]")?)
         }
-        name => {
-            name.split_at(run(name, NAME))
-        }
+        name => name.split_at(run(name, NAME)),
     };
     let is_port = match after {
         [] => true,

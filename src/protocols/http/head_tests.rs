@@ -36,7 +36,9 @@ fn look(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Verdict {
             assert_eq!(*scanned, 0, "a verdict leaves nothing behind");
             assert!(head.length <= limits.head.min(bytes.len()));
             assert!(head.target().len() <= limits.target);
-            assert!(head.path().starts_with('/') || head.target() == "*" || head.method() == "CONNECT");
+            assert!(
+                head.path().starts_with('/') || head.target() == "*" || head.method() == "CONNECT"
+            );
             assert_eq!(head.to_method().as_str(), head.method());
             Verdict::Head {
                 line: (head.method().to_owned(), head.target().to_owned(), head.version),

@@ -25,7 +25,8 @@
 //! and one fault gets one reply and the end: 400 for framing that two parties could read in two
 //! ways, 408, 413, 414, 417, 431, 501 and 505 for what their names say.
 //!
-//! It speaks no HTTP/2 (a proxy in front does), and a handler sees a body only when it is whole.
+//! It speaks no HTTP/2 (a proxy in front does) and is no proxy itself (CONNECT is answered 501),
+//! and a handler sees a body only when it is whole.
 //!
 //! # Deadlines
 //!
@@ -47,6 +48,7 @@ mod head;
 mod head_fault;
 mod head_lines;
 mod reply;
+mod reply_lines;
 mod request;
 mod server;
 mod stream;

@@ -5,7 +5,6 @@
 //! dropped without one has a body too: 500 where nothing was written, else none.
 
 use std::fmt;
-use std::io::Write as _;
 
 use ::http::{Response, StatusCode};
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use super::date::DateLine;
 use super::deferred::Deferred;
 use super::head::Version;
+use super::reply_lines::{HEAD_ROOM, refusal, write_end_of_head, write_status};
 use super::stream::{Alarm, Framing, Source, Streaming};
 use crate::sansio::{FileRange, Writer};
 
@@ -28,7 +28,8 @@ pub(super) struct Terms {
 
 impl Terms {
     /// Those of nearly all requests.
-    const USUAL: Self = Self { version: Version::Http11, is_head: false, keeps_alive: true };
+    pub(super) const USUAL: Self =
+        Self { version: Version::Http11, is_head: false, keeps_alive: true };
 }
 
 /// How a handler left its reply.
@@ -69,9 +70,16 @@ pub struct Reply<'a, S> {
 
 impl<'a, S> Reply<'a, S> {
     /// Sets the status; 200 without this.
+    ///
+    /// An interim one (1xx) is not the end of a reply, and the client would take the next reply
+    /// for this one: it becomes 500, and the log says so.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
+        if status.is_informational() {
+            log::error!("a handler replied {status}, which is no reply");
+            self.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
         self
     }
 
@@ -160,7 +168,8 @@ impl<'a, S> Reply<'a, S> {
         let (status, date) = (self.status, self.date);
         self.exchange.outcome = Outcome::Done;
         self.writer.write_with(|out| write_status(out, status, date));
-        ReplyHead { writer: self.writer, exchange: self.exchange, status, is_ended: false }
+        let Reply { writer, exchange, .. } = self;
+        ReplyHead { writer, exchange, status, is_typed: false, is_ended: false }
     }
 }
 
@@ -169,6 +178,8 @@ pub struct ReplyHead<'a, S> {
     writer: Writer<'a>,
     exchange: &'a mut Exchange<S>,
     status: StatusCode,
+    /// Whether the handler gave the body's type.
+    is_typed: bool,
     /// Whether the head's end is written. Nothing is written after the body.
     is_ended: bool,
 }
@@ -178,17 +189,19 @@ impl<S> ReplyHead<'_, S> {
     ///
     /// One that is not well formed (RFC 9110, 5) is left out, and so are the headers that frame
     /// the body, which are this library's business; the log says so. `connection: close` closes
-    /// the connection after this reply.
+    /// the connection after this reply; of that header nothing else is sent.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let (name, value) = (name.as_ref(), value.as_ref());
         if let Some(reason) = refusal(name, value) {
             log::error!("a header {name:?} is left out of a reply: {reason}");
         } else if name.eq_ignore_ascii_case("connection") {
-            if value.eq_ignore_ascii_case(b"close") {
+            let mut options = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            if options.any(|option| option.eq_ignore_ascii_case(b"close")) {
                 self.exchange.terms.keeps_alive = false;
             }
         } else {
+            self.is_typed |= name.eq_ignore_ascii_case("content-type");
             self.writer.write_with(|out| {
                 for part in [name.as_bytes(), b": ", value, b"\r\n"] {
                     out.extend_from_slice(part);
@@ -198,14 +211,14 @@ impl<S> ReplyHead<'_, S> {
         self
     }
 
-    /// Ends with plain text.
+    /// Ends with text: plain, unless a `content-type` was given.
     pub fn text(self, text: impl AsRef<str>) {
-        self.header("content-type", "text/plain; charset=utf-8").bytes(text.as_ref().as_bytes());
+        self.typed("text/plain; charset=utf-8").bytes(text.as_ref().as_bytes());
     }
 
-    /// Ends with a page.
+    /// Ends with a page: HTML, unless a `content-type` was given.
     pub fn html(self, page: impl AsRef<str>) {
-        self.header("content-type", "text/html; charset=utf-8").bytes(page.as_ref().as_bytes());
+        self.typed("text/html; charset=utf-8").bytes(page.as_ref().as_bytes());
     }
 
     /// Ends with a copy of `body`.
@@ -263,6 +276,10 @@ impl<S> ReplyHead<'_, S> {
         }
     }
 
+    fn typed(self, media_type: &str) -> Self {
+        if self.is_typed { self } else { self.header("content-type", media_type) }
+    }
+
     /// Writes the end of the head. Says whether a body may follow.
     fn end_head(&mut self, length: Option<u64>) -> bool {
         self.is_ended = true;
@@ -278,107 +295,6 @@ impl<S> Drop for ReplyHead<'_, S> {
         if !self.is_ended {
             self.end_head(Some(0));
         }
-    }
-}
-
-/// More than the head of a reply without headers of its own.
-const HEAD_ROOM: usize = 192;
-
-#[inline(always)]
-fn write_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
-    if status == StatusCode::OK {
-        out.extend_from_slice(date.after_ok());
-    } else {
-        write_other_status(out, status, date);
-    }
-}
-
-#[cold]
-fn write_other_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
-    let reason = status.canonical_reason().unwrap_or("");
-    for part in [b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", reason.as_bytes(), b"\r\n"] {
-        out.extend_from_slice(part);
-    }
-    out.extend_from_slice(date.alone());
-}
-
-/// Writes how the body is framed and whether the connection goes on. Says whether a body may
-/// follow. Without a `length` the body is chunked, or lasts until the connection closes.
-#[inline(always)]
-fn write_end_of_head(
-    out: &mut Vec<u8>,
-    status: StatusCode,
-    terms: Terms,
-    length: Option<u64>,
-) -> bool {
-    if let Some(length) = length
-        && status == StatusCode::OK
-        && terms == Terms::USUAL
-    {
-        out.extend_from_slice(b"content-length: ");
-        write_number(out, length);
-        out.extend_from_slice(b"\r\n\r\n");
-        return true;
-    }
-    write_other_end_of_head(out, status, terms, length)
-}
-
-fn write_other_end_of_head(
-    out: &mut Vec<u8>,
-    status: StatusCode,
-    terms: Terms,
-    length: Option<u64>,
-) -> bool {
-    // These never have a body, and a length would announce one (RFC 9110, 8.6).
-    let is_bodiless = status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
-    match length {
-        _ if is_bodiless => {}
-        Some(length) => {
-            out.extend_from_slice(b"content-length: ");
-            write_number(out, length);
-            out.extend_from_slice(b"\r\n");
-        }
-        None if terms.version == Version::Http11 => {
-            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-        }
-        None => {}
-    }
-    match (terms.keeps_alive, terms.version) {
-        (true, Version::Http11) => {}
-        (true, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
-        (false, _) => out.extend_from_slice(b"connection: close\r\n"),
-    }
-    out.extend_from_slice(b"\r\n");
-    !is_bodiless && !terms.is_head
-}
-
-#[inline]
-fn write_number(out: &mut Vec<u8>, number: u64) {
-    if number < 10 {
-        out.push(b'0' + number as u8);
-    } else if number < 100 {
-        out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
-    } else {
-        write!(out, "{number}").expect("writing to a Vec does not fail");
-    }
-}
-
-/// Why a header may not be sent.
-fn refusal(name: &str, value: &[u8]) -> Option<&'static str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        Some("its name is not a token")
-    } else if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        Some("its value has a line end or NUL in it")
-    } else if ["content-length", "transfer-encoding", "date"]
-        .iter()
-        .any(|owned| name.eq_ignore_ascii_case(owned))
-    {
-        Some("the server writes that one itself")
-    } else {
-        None
     }
 }
 

@@ -33,8 +33,8 @@ impl<'a> Request<'a> {
         self.head.target()
     }
 
-    /// The target's path, still percent-encoded. It begins with `/`, but for `*` and what
-    /// CONNECT is sent.
+    /// The target's path, still percent-encoded. It begins with `/`, but for the `*` that
+    /// OPTIONS may be sent.
     #[must_use]
     pub fn path(&self) -> &'a str {
         self.head.path()

@@ -14,20 +14,22 @@
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
-use ::http::{Response, StatusCode};
-use bytes::Bytes;
+use ::http::StatusCode;
 
-use super::chunked::Chunked;
 use super::config::Config;
 use super::date::{DateCache, DateLine};
-use super::deferred::Answer;
 use super::head::{self, Framing, Head, Parsed, parse_head};
 use super::reply::{Exchange, Outcome, Reply, Terms};
 use super::request::Request;
-use super::stream::{Flow, Ring, Streaming};
+use super::stream::Streaming;
 use crate::sansio::{Protocol, Timeout, Transport};
+
+mod body;
+mod owed;
+use body::Body;
 
 /// Answers requests.
 ///
@@ -70,6 +72,9 @@ pub struct Http<S, H> {
     number: u32,
     /// Whether the reply to the present request is the last. It may be decided at any stage.
     is_last: bool,
+    /// Whether bytes that were offered wait to be offered again: a request was begun. What
+    /// holds them back (a reply that is owed, back-pressure, others' turn) may be any stage.
+    is_behind: bool,
 }
 
 enum Stage<S> {
@@ -80,22 +85,9 @@ enum Stage<S> {
     Last,
 }
 
-/// A request whose body is being collected.
-struct Body {
-    /// The head, which parsed.
-    head: Vec<u8>,
-    bytes: Vec<u8>,
-    rest: Rest,
-}
-
-enum Rest {
-    Counted(usize),
-    Chunked(Chunked),
-}
-
 impl<S: 'static, H: Handler<S>> Http<S, H> {
     pub(super) fn new(shared: Arc<Shared<H>>) -> Self {
-        Self { shared, stage: Stage::Head, scanned: 0, number: 0, is_last: false }
+        Self { shared, stage: Stage::Head, scanned: 0, number: 0, is_last: false, is_behind: false }
     }
 
     /// Takes a request from the front of `bytes`, or a piece of its body. Gives how many bytes
@@ -113,6 +105,11 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         }
         let limits = self.shared.config.head_limits();
         match parse_head(bytes, &mut self.scanned, &limits) {
+            Parsed::Complete(_) if asks(bytes, b"CONNECT ") => {
+                // Its success would promise a tunnel (RFC 9110, 9.3.6): no handler may say 200.
+                self.refuse(transport, StatusCode::NOT_IMPLEMENTED, false, date);
+                Some(bytes.len())
+            }
             Parsed::Complete(head) => {
                 let rest = &bytes[head.length..];
                 match head.framing {
@@ -127,13 +124,14 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             }
             Parsed::NeedMore if transport.is_input_full() => {
                 // The listener keeps less input than a head may have.
-                self.refuse(transport, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, date);
+                let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                self.refuse(transport, status, asks(bytes, b"HEAD "), date);
                 Some(bytes.len())
             }
             Parsed::NeedMore => None,
             Parsed::Fault(fault) => {
                 log::debug!("a request from {} is refused: {fault}", transport.peer());
-                self.refuse(transport, fault.status(), date);
+                self.refuse(transport, fault.status(), asks(bytes, b"HEAD "), date);
                 Some(bytes.len())
             }
         }
@@ -150,26 +148,26 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         date: &DateLine,
     ) -> usize {
         let limit = self.shared.config.body;
-        let body_rest = match head.framing {
+        let whole_head = &bytes[..head.length];
+        let body = match head.framing {
             Framing::Counted(length) => match usize::try_from(length) {
                 Ok(length) if length <= limit => {
                     if let Some(body) = rest.get(..length) {
                         self.answer(transport, state, head, body, date);
                         return head.length + length;
                     }
-                    Rest::Counted(length)
+                    Body::counted(whole_head, length)
                 }
-                _ => {
-                    self.refuse(transport, StatusCode::PAYLOAD_TOO_LARGE, date);
+                Ok(_) | Err(_) => {
+                    self.refuse(transport, StatusCode::PAYLOAD_TOO_LARGE, head.is_head(), date);
                     return bytes.len();
                 }
             },
-            Framing::Chunked | Framing::None => Rest::Chunked(Chunked::new()),
+            Framing::Chunked | Framing::None => Body::chunked(whole_head),
         };
         if head.expects_continue && rest.is_empty() {
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        let body = Body { head: bytes[..head.length].to_vec(), bytes: Vec::new(), rest: body_rest };
         self.stage = Stage::Body(Box::new(body));
         transport.set_deadline(transport.now() + self.shared.config.body_timeout);
         let used = if rest.is_empty() { 0 } else { self.collect(transport, state, rest, date) };
@@ -185,32 +183,27 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         date: &DateLine,
     ) -> usize {
         let Stage::Body(body) = &mut self.stage else { return 0 };
-        let (used, is_complete) = match &mut body.rest {
-            Rest::Counted(left) => {
-                let used = bytes.len().min(*left);
-                body.bytes.extend_from_slice(&bytes[..used]);
-                *left -= used;
-                (used, *left == 0)
-            }
-            Rest::Chunked(chunked) => {
-                match chunked.decode(bytes, &mut body.bytes, self.shared.config.body) {
-                    Ok(decoded) => (decoded.used, decoded.complete),
-                    Err(fault) => {
-                        log::debug!("a body from {} is refused: {fault}", transport.peer());
-                        self.refuse(transport, fault.status(), date);
-                        return bytes.len();
-                    }
-                }
+        let decoded = match body.take(bytes, self.shared.config.body) {
+            Ok(decoded) => decoded,
+            Err(fault) => {
+                log::debug!("a body from {} is refused: {fault}", transport.peer());
+                let is_head = asks(body.head(), b"HEAD ");
+                self.refuse(transport, fault.status(), is_head, date);
+                return bytes.len();
             }
         };
-        if is_complete && let Stage::Body(body) = std::mem::replace(&mut self.stage, Stage::Head) {
+        if decoded.complete
+            && let Stage::Body(body) = mem::replace(&mut self.stage, Stage::Head)
+        {
             transport.clear_deadline();
-                let limits = self.shared.config.head_limits();
-            if let Parsed::Complete(head) = parse_head(&body.head, &mut 0, &limits) {
-                self.answer(transport, state, &head, &body.bytes, date);
+            let limits = self.shared.config.head_limits();
+            let parsed = parse_head(body.head(), &mut 0, &limits);
+            debug_assert!(matches!(parsed, Parsed::Complete(_)), "a head parses twice alike");
+            if let Parsed::Complete(head) = parsed {
+                self.answer(transport, state, &head, body.bytes(), date);
             }
         }
-        used
+        decoded.used
     }
 
     /// Has the handler answer a whole request.
@@ -283,58 +276,15 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         }
     }
 
-    /// A reply that was owed is written whole: requests behind it are read again.
-    fn end_owed_reply(&mut self, transport: &mut Transport<'_, S>) {
-        transport.clear_deadline();
-        transport.resume_reading();
-        self.end_reply(transport);
-    }
-
-    /// Asks the source of a streamed body for more.
-    fn produce(&mut self, transport: &mut Transport<'_, S>, state: &mut S) {
-        let Stage::Streaming(streaming) = &mut self.stage else { return };
-        transport.clear_deadline();
-        for _ in 0..PIECES_PER_TURN {
-            if transport.is_backpressured() {
-                return; // `writable` comes here again.
-            }
-            let flow = streaming.produce(transport.writer(), state);
-            if streaming.is_exceeded() {
-                log::error!("a source made more of a body than it had announced");
-                return transport.abort();
-            }
-            match flow {
-                Flow::More => {}
-                Flow::Wait => return,
-                Flow::At(at) => return transport.set_deadline(at),
-                Flow::End => {
-                    if !streaming.end(transport.writer()) {
-                        log::error!("a source made less of a body than it had announced");
-                        return transport.abort();
-                    }
-                    return self.end_owed_reply(transport);
-                }
-            }
-        }
-        // Others have their turn first.
-        transport.set_deadline(transport.now());
-    }
-
-    /// Writes `response` as the reply to the request that `terms` are of.
-    fn reply(&mut self, transport: &mut Transport<'_, S>, terms: Terms, response: Response<Bytes>) {
-        let terms = Terms { keeps_alive: terms.keeps_alive && !self.is_last, ..terms };
-        let date = self.shared.date.at(transport.wall_time());
-        let mut exchange = Exchange::<S> { terms, outcome: Outcome::Open, number: self.number };
-        let writer = transport.writer();
-        Reply { writer, exchange: &mut exchange, date: &date, status: StatusCode::OK }
-            .response(response);
-        self.is_last = !exchange.terms.keeps_alive;
-    }
-
     /// Answers what cannot be served, and closes.
-    fn refuse(&mut self, transport: &mut Transport<'_, S>, status: StatusCode, date: &DateLine) {
-        let version = head::Version::Http11;
-        let terms = Terms { version, is_head: false, keeps_alive: false };
+    fn refuse(
+        &mut self,
+        transport: &mut Transport<'_, S>,
+        status: StatusCode,
+        is_head: bool,
+        date: &DateLine,
+    ) {
+        let terms = Terms { version: head::Version::Http11, is_head, keeps_alive: false };
         let mut exchange = Exchange::<S> { terms, outcome: Outcome::Open, number: 0 };
         let writer = transport.writer();
         Reply { writer, exchange: &mut exchange, date, status }
@@ -343,14 +293,20 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         transport.finish();
     }
 
-    fn refuse_now(&mut self, transport: &mut Transport<'_, S>, status: StatusCode) {
+    /// Answers a request that ran out of time, and closes.
+    fn refuse_late(&mut self, transport: &mut Transport<'_, S>, status: StatusCode) {
+        let is_head = match &self.stage {
+            Stage::Body(body) => asks(body.head(), b"HEAD "),
+            Stage::Deferred(terms) => terms.is_head,
+            Stage::Head | Stage::Streaming(_) | Stage::Last => false,
+        };
         let date = self.shared.date.at(transport.wall_time());
-        self.refuse(transport, status, &date);
+        self.refuse(transport, status, is_head, &date);
     }
-}
 
-impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
-    fn received(&mut self, transport: &mut Transport<'_, S>, state: &mut S, bytes: &[u8]) -> usize {
+    /// Takes all the requests that `bytes` hold and this turn has room for.
+    #[inline]
+    fn take_all(&mut self, transport: &mut Transport<'_, S>, state: &mut S, bytes: &[u8]) -> usize {
         let date = self.shared.date.at(transport.wall_time());
         let mut used = 0;
         for _ in 0..self.shared.config.requests_per_turn.max(1) {
@@ -370,20 +326,30 @@ impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
         transport.yield_now();
         used
     }
+}
+
+impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
+    fn received(&mut self, transport: &mut Transport<'_, S>, state: &mut S, bytes: &[u8]) -> usize {
+        let used = self.take_all(transport, state, bytes);
+        self.is_behind = used < bytes.len();
+        used
+    }
 
     fn writable(&mut self, transport: &mut Transport<'_, S>, state: &mut S) {
-        self.produce(transport, state);
+        self.produce_more(transport, state);
     }
 
     fn expired(&mut self, transport: &mut Transport<'_, S>, state: &mut S, timeout: Timeout) {
         match (&self.stage, timeout) {
             (Stage::Streaming(_), Timeout::Own) => self.produce(transport, state),
+            // An orderly close would pass for the body's end (RFC 9112, 8).
+            (Stage::Streaming(streaming), _) if streaming.lasts_until_close() => transport.abort(),
             (Stage::Body(_), _) | (Stage::Head, Timeout::Message) => {
-                self.refuse_now(transport, StatusCode::REQUEST_TIMEOUT);
+                self.refuse_late(transport, StatusCode::REQUEST_TIMEOUT);
             }
             (Stage::Deferred(_), _) => {
                 log::warn!("a deferred reply to {} came to its timeout", transport.peer());
-                self.refuse_now(transport, StatusCode::SERVICE_UNAVAILABLE);
+                self.refuse_late(transport, StatusCode::SERVICE_UNAVAILABLE);
             }
             (Stage::Head | Stage::Streaming(_) | Stage::Last, _) => {}
         }
@@ -395,27 +361,13 @@ impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
         state: &mut S,
         message: Box<dyn Any + Send>,
     ) {
-        let message = match message.downcast::<Answer>() {
-            Ok(answer) => {
-                if let Stage::Deferred(terms) = self.stage
-                    && answer.number == self.number
-                {
-                    self.reply(transport, terms, answer.response);
-                    self.end_owed_reply(transport);
-                }
-                return;
-            }
-            Err(message) => message,
-        };
-        if message.downcast::<Ring>().is_ok_and(|ring| ring.number == self.number) {
-            self.produce(transport, state);
-        }
+        self.take_message(transport, state, message);
     }
 
     fn stopping(&mut self, transport: &mut Transport<'_, S>, state: &mut S) {
         self.is_last = true;
         match &mut self.stage {
-            Stage::Head if self.scanned == 0 => transport.finish(),
+            Stage::Head if !self.is_behind => transport.finish(),
             Stage::Streaming(streaming) => {
                 streaming.stopping();
                 self.produce(transport, state);
@@ -426,8 +378,12 @@ impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
     }
 }
 
-/// So many pieces of a streamed body are asked for before others have their turn.
-const PIECES_PER_TURN: usize = 16;
+/// Whether the request that `bytes` begin with has the method that `method` begins with.
+#[inline]
+fn asks(bytes: &[u8], method: &[u8]) -> bool {
+    // One blank line is forgiven in front of a request.
+    bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(method)
+}
 
 impl<S, H> fmt::Debug for Http<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,6 +56,9 @@ pub(super) enum Framing {
 pub(super) struct Streaming<S> {
     source: Box<dyn Source<S>>,
     framing: Framing,
+    /// Whether the source is due and only back-pressure keeps it from being asked. Otherwise it
+    /// said itself when it wants to be.
+    pub(super) wants_room: bool,
 }
 
 impl BodyWriter<'_> {
@@ -114,7 +117,7 @@ impl BodyWriter<'_> {
 
 impl<S> Streaming<S> {
     pub(super) fn new(source: Box<dyn Source<S>>, framing: Framing) -> Self {
-        Self { source, framing }
+        Self { source, framing, wants_room: false }
     }
 
     pub(super) fn stopping(&mut self)
@@ -148,6 +151,10 @@ impl<S> Streaming<S> {
 
     pub(super) fn is_exceeded(&self) -> bool {
         self.framing == Framing::Exceeded
+    }
+
+    pub(super) fn lasts_until_close(&self) -> bool {
+        self.framing == Framing::UntilClose
     }
 }
 

@@ -56,14 +56,21 @@ impl<S: 'static> Connection<S> {
             if !self.line.phase.is_open() {
                 return;
             }
-            self.protocol = next;
             self.line.deadline = None;
             self.line.is_paused = false;
             // What the predecessor left is offered in the next turn.
             self.line.is_yielding = true;
+            // The predecessor is dropped here, and that may panic too.
             self.line.is_in_call = true;
+            self.protocol = next;
             let mut transport = Transport { line: &mut self.line, desk };
             self.protocol.connected(&mut transport, state);
+            if let Phase::PeerFinished = transport.line.phase
+                && transport.desk.next_protocol.is_none()
+            {
+                // Its predecessor was told before, with all that was left.
+                self.protocol.finished(&mut transport, state, &[]);
+            }
             self.line.is_in_call = false;
         }
     }
@@ -71,6 +78,7 @@ impl<S: 'static> Connection<S> {
     /// Carries out what was asked during the calls of one input. Ends every input.
     #[inline]
     pub(super) fn settle(&mut self, desk: &mut Desk<S>, state: &mut S) {
+        self.line.stand_back();
         // The common case: nothing was asked, and nothing is closing.
         if self.line.wish != Wish::Nothing || !matches!(self.line.phase, Phase::Open) {
             self.carry_out(desk, state);
@@ -97,11 +105,20 @@ impl<S: 'static> Connection<S> {
         {
             desk.pool.put_kept(kept);
         }
-        if let Phase::Flushing { reason, .. } = self.line.phase
-            && self.line.is_input_ended
-            && self.is_flushed()
-        {
-            self.line.end(reason);
+        match self.line.phase {
+            Phase::Flushing { reason, .. } if self.line.is_input_ended && self.is_flushed() => {
+                self.line.end(reason);
+            }
+            Phase::Lingering { reason, .. } if self.line.is_input_ended => self.line.end(reason),
+            Phase::Connecting { .. }
+            | Phase::Open
+            | Phase::PeerFinished
+            | Phase::WriteFinishing { .. }
+            | Phase::WriteFinished
+            | Phase::Flushing { .. }
+            | Phase::Lingering { .. }
+            | Phase::Ending(_)
+            | Phase::Closed(_) => {}
         }
         if let Phase::Ending(reason) = self.line.phase {
             let closed = Closed::new(reason, self.line.unsent());
@@ -120,7 +137,7 @@ impl<S: 'static> Connection<S> {
         self.release_sources(desk);
         self.line.release(&mut desk.pool);
         if let Some(slot) = self.line.layer.take() {
-            desk.pool.held -= slot.unsent().len();
+            slot.forget(&mut desk.pool);
         }
     }
 

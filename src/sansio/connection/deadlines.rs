@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::super::closing::{CloseReason, Timeout};
 use super::super::desk::Desk;
+use super::super::limits::after;
 use super::super::line::Line;
 use super::super::phase::Phase;
 use super::Connection;
@@ -43,7 +44,15 @@ impl<S: 'static> Connection<S> {
                 self.line.finish(desk.now, CloseReason::TimedOut(timeout));
             }
             Timeout::WriteStall | Timeout::Closing | Timeout::Connect => {
-                self.line.end(CloseReason::TimedOut(timeout));
+                if let Phase::Lingering { reason, .. } = self.line.phase
+                    && reason != CloseReason::Finished
+                {
+                    // Everything was said, and that the peer is silent is no news: the reason
+                    // for which it was finished tells more.
+                    self.line.end(reason);
+                } else {
+                    self.line.end(CloseReason::TimedOut(timeout));
+                }
             }
         }
         self.settle(desk, state);
@@ -78,14 +87,16 @@ impl Line {
         let own = self.deadline.map(|deadline| (deadline, Timeout::Own));
         let stall = self.write_stall();
         let silence = if !self.is_heard && !self.is_input_ended {
-            Some((self.active + limits.first_byte, Timeout::FirstByte))
+            Some((after(self.active, limits.first_byte), Timeout::FirstByte))
         } else if own.is_none() && stall.is_none() {
-            Some((self.active + limits.idle, Timeout::Idle))
+            Some((after(self.active, limits.idle), Timeout::Idle))
         } else {
             None
         };
         let message = match &self.kept {
-            Some(kept) if kept.needs_more => Some((kept.since + limits.message, Timeout::Message)),
+            Some(kept) if kept.needs_more => {
+                Some((after(kept.since, limits.message), Timeout::Message))
+            }
             Some(_) | None => None,
         };
         earlier(earlier(silence, message), earlier(own, stall))
@@ -97,12 +108,12 @@ impl Line {
             (_, Some(queue)) => queue.progress,
             (_, None) => return None,
         };
-        Some((stalled + self.limits().write_stall, Timeout::WriteStall))
+        Some((after(stalled, self.limits().write_stall), Timeout::WriteStall))
     }
 
     /// Closes in order, for `reason`; unless that is under way.
     pub(in super::super) fn finish(&mut self, now: Instant, reason: CloseReason) {
-        let deadline = now + self.limits().closing_time(self.unsent());
+        let deadline = after(now, self.limits().closing_time(self.unsent()));
         match self.phase {
             Phase::Connecting { .. } => self.end(CloseReason::Aborted),
             Phase::Open | Phase::PeerFinished | Phase::WriteFinishing { .. } => {
@@ -120,7 +131,7 @@ impl Line {
 
     /// Closes our direction.
     pub(in super::super) fn finish_writing(&mut self, now: Instant) {
-        let deadline = now + self.limits().closing_time(self.unsent());
+        let deadline = after(now, self.limits().closing_time(self.unsent()));
         match self.phase {
             Phase::Open => self.enter(Phase::WriteFinishing { deadline }),
             Phase::PeerFinished => self.finish(now, CloseReason::Finished),

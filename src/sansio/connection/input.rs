@@ -2,6 +2,8 @@
 
 use super::super::closing::CloseReason;
 use super::super::desk::Desk;
+use super::super::layer::LayerFault;
+use super::super::limits::after;
 use super::super::phase::Phase;
 use super::Connection;
 
@@ -12,29 +14,45 @@ impl<S: 'static> Connection<S> {
         state: &mut S,
         bytes: &[u8],
     ) {
-        let Some(slot) = &mut self.line.layer else {
-            return;
-        };
+        let Some(slot) = &mut self.line.layer else { return };
+        match self.line.phase {
+            // Nobody wants to know what these bytes carry.
+            Phase::Lingering { .. } => return self.discard(bytes.len()),
+            Phase::Flushing { .. } if slot.is_finished => return,
+            Phase::Connecting { .. }
+            | Phase::Open
+            | Phase::PeerFinished
+            | Phase::WriteFinishing { .. }
+            | Phase::WriteFinished
+            | Phase::Flushing { .. }
+            | Phase::Ending(_)
+            | Phase::Closed(_) => {}
+        }
         let mut plain = Vec::new();
         let result = slot.layer.receive(bytes, &mut plain);
         if !plain.is_empty() {
             self.take_in(desk, state, &plain);
         }
         if let Err(fault) = result {
-            log::debug!("connection {}: {fault}", self.line.id);
-            // What the layer has to say about it (a TLS alert) still goes out.
-            self.line.finish(desk.now, CloseReason::Layer);
+            self.refuse(desk, &fault);
         }
+    }
+
+    /// The layer refused the peer's bytes. What it has to say about it (a TLS alert) still goes
+    /// out; what the protocol wrote and the layer did not take does not.
+    pub(super) fn refuse(&mut self, desk: &mut Desk<S>, fault: &LayerFault) {
+        log::debug!("connection {}: {fault}", self.line.id);
+        if let Some(slot) = &mut self.line.layer {
+            slot.silence();
+            slot.count(&mut desk.pool);
+        }
+        self.line.finish(desk.now, CloseReason::Layer);
     }
 
     #[inline]
     pub(super) fn take_in(&mut self, desk: &mut Desk<S>, state: &mut S, bytes: &[u8]) {
-        if let Phase::Lingering { deadline, reason, discarded } = self.line.phase {
-            let discarded = discarded + bytes.len();
-            self.line.enter(Phase::Lingering { deadline, reason, discarded });
-            if discarded > self.line.limits().linger {
-                self.line.end(reason);
-            }
+        if let Phase::Lingering { .. } = self.line.phase {
+            self.discard(bytes.len());
         } else if self.line.kept.is_none() && self.line.may_offer() {
             let used = self.offer(desk, state, bytes);
             if used < bytes.len() && self.line.phase.takes_input() {
@@ -46,6 +64,16 @@ impl<S: 'static> Connection<S> {
             if self.line.may_offer() {
                 self.offer_kept(desk, state);
             }
+        }
+    }
+
+    /// Throws input away, up to a limit.
+    fn discard(&mut self, bytes: usize) {
+        let Phase::Lingering { deadline, reason, discarded } = self.line.phase else { return };
+        let discarded = discarded.saturating_add(bytes);
+        self.line.enter(Phase::Lingering { deadline, reason, discarded });
+        if discarded > self.line.limits().linger {
+            self.line.end(reason);
         }
     }
 
@@ -65,12 +93,13 @@ impl<S: 'static> Connection<S> {
     }
 
     pub(super) fn offer_kept(&mut self, desk: &mut Desk<S>, state: &mut S) {
-        let Some(mut kept) = self.line.kept.take() else {
-            return;
-        };
+        let Some(mut kept) = self.line.kept.take() else { return };
+        // Nobody comes back to count it out if the call panics.
+        let unused = kept.unused().len();
+        desk.pool.held -= unused;
         let used = self.offer(desk, state, kept.unused());
+        desk.pool.held += unused - used;
         kept.advance(used);
-        desk.pool.held -= used;
         if used > 0 {
             kept.needs_more = false;
         }
@@ -86,9 +115,7 @@ impl<S: 'static> Connection<S> {
     fn note_kept(&mut self, desk: &mut Desk<S>, state: &mut S) {
         let needs_more = self.line.may_offer();
         let limit = self.line.limits().input;
-        let Some(kept) = &mut self.line.kept else {
-            return;
-        };
+        let Some(kept) = &mut self.line.kept else { return };
         if needs_more && !kept.needs_more {
             kept.since = desk.now;
         }
@@ -123,7 +150,7 @@ impl<S: 'static> Connection<S> {
                 self.line.enter(Phase::Flushing { deadline, reason: CloseReason::Finished });
             }
             Phase::WriteFinished => {
-                let deadline = now + self.line.limits().closing;
+                let deadline = after(now, self.line.limits().closing);
                 self.line.enter(Phase::Flushing { deadline, reason: CloseReason::Finished });
             }
             Phase::Connecting { .. }
@@ -135,9 +162,13 @@ impl<S: 'static> Connection<S> {
         }
         let rest = self.line.kept.take();
         let bytes = rest.as_ref().map_or(&[][..], |kept| kept.unused());
+        // As in `offer_kept`.
+        let unused = bytes.len();
+        desk.pool.held -= unused;
         self.call(desk, state, |protocol, transport, state| {
             protocol.finished(transport, state, bytes);
         });
+        desk.pool.held += unused;
         if let Some(kept) = rest {
             desk.pool.put_kept(kept);
         }

@@ -3,7 +3,8 @@
 use std::io::IoSlice;
 
 use super::super::desk::Desk;
-use super::super::outbound::{MAX_SLICES, Output};
+use super::super::limits::after;
+use super::super::outbound::{MAX_LOAD, MAX_SLICES, Output};
 use super::super::phase::Phase;
 use super::{CloseReason, Connection};
 
@@ -58,7 +59,10 @@ impl<S: 'static> Connection<S> {
         if let Some(slot) = &mut self.line.layer {
             slot.progress = now;
             slot.advance(bytes as usize);
-            desk.pool.held -= bytes as usize;
+            slot.count(&mut desk.pool);
+            if let Some(queue) = &mut self.line.out {
+                queue.progress = now;
+            }
         } else if let Some(queue) = &mut self.line.out {
             queue.progress = now;
             desk.pool.held -= queue.advance(bytes);
@@ -83,7 +87,7 @@ impl<S: 'static> Connection<S> {
     }
 
     /// The first bytes of the file that [`Output::File`] gave, read by the driver because they
-    /// cannot bypass the connection.
+    /// cannot bypass the connection. Of more than 64 KiB the rest is left in the file.
     pub fn handle_file_bytes(&mut self, desk: &mut Desk<S>, bytes: &[u8]) {
         if let Some(queue) = &mut self.line.out {
             let before = queue.memory();
@@ -102,8 +106,11 @@ impl<S: 'static> Connection<S> {
                 self.line.enter(Phase::WriteFinished);
                 Wire::ShutdownWrite
             }
-            Phase::Flushing { reason, .. } if self.is_flushed() => {
-                let deadline = desk.now + self.line.limits().closing;
+            // Where the peer's FIN was seen there is nothing to linger for: `wants_turn`.
+            Phase::Flushing { deadline, reason }
+                if self.is_flushed() && !self.line.is_input_ended =>
+            {
+                let deadline = deadline.min(after(desk.now, self.line.limits().closing));
                 self.line.enter(Phase::Lingering { deadline, reason, discarded: 0 });
                 Wire::ShutdownWrite
             }
@@ -122,17 +129,24 @@ impl<S: 'static> Connection<S> {
     #[must_use]
     #[inline]
     pub fn wants_bytes(&self) -> usize {
-        if let Phase::Lingering { .. } = self.line.phase {
-            return if self.line.is_input_ended { 0 } else { usize::MAX };
-        }
-        if !self.line.may_offer() || self.line.is_input_ended {
+        let line = &self.line;
+        if line.is_input_ended {
             return 0;
         }
-        match &self.line.kept {
-            None => self.line.limits().input,
+        if let Phase::Lingering { .. } = line.phase {
+            return usize::MAX;
+        }
+        let (kept, needs_more) = match &line.kept {
+            None => (0, true),
             // What waits to be offered again comes before what is new.
-            Some(kept) if !kept.needs_more => 0,
-            Some(kept) => self.line.limits().input.saturating_sub(kept.unused().len()),
+            Some(kept) => (kept.unused().len(), kept.needs_more),
+        };
+        // A layer's handshake goes on whatever holds the protocol back: else output that waits
+        // for it would wait for ever.
+        if (needs_more && line.may_offer()) || line.is_layer_waiting() {
+            line.limits().input.saturating_sub(kept)
+        } else {
+            0
         }
     }
 
@@ -141,6 +155,10 @@ impl<S: 'static> Connection<S> {
     #[inline]
     pub fn wants_turn(&self) -> bool {
         let line = &self.line;
+        if let Phase::Flushing { .. } = line.phase {
+            // Everything is sent and the peer's FIN seen, without an input that could tell.
+            return line.is_input_ended && self.is_flushed();
+        }
         if !line.phase.takes_input() || line.is_paused || line.is_backpressured || line.holders > 0
         {
             return false;
@@ -174,41 +192,42 @@ impl<S: 'static> Connection<S> {
 
     /// Whether everything is sent that will be: also the layer's farewell.
     pub(in super::super) fn is_flushed(&self) -> bool {
-        let queued = self.line.out.as_ref().map_or(0, |queue| queue.total());
-        let is_layer_done = match &self.line.layer {
-            None => true,
+        match &self.line.layer {
+            None => self.line.out.as_ref().is_none_or(|queue| queue.total() == 0),
+            // It finishes after the last plain byte, or takes no more of them after a fault.
             Some(slot) => slot.is_finished && slot.unsent().is_empty(),
-        };
-        queued == 0 && is_layer_done
+        }
     }
 
     fn poll_layer_output(&mut self, desk: &mut Desk<S>) -> Output<'_> {
         let Some(slot) = &mut self.line.layer else {
             return Output::Nothing;
         };
-        let before = slot.unsent().len();
-        slot.layer.produce(&mut slot.wire);
-        if let Some(queue) = &mut self.line.out {
-            while slot.room() > 0 {
-                let front = queue.front_bytes();
-                let taken = slot.layer.send(&front[..front.len().min(slot.room())], &mut slot.wire);
-                if taken == 0 {
-                    break;
-                }
-                desk.pool.held -= queue.advance(taken as u64);
+        let is_last = match self.line.phase {
+            Phase::Open | Phase::PeerFinished => false,
+            Phase::WriteFinishing { .. } | Phase::Flushing { .. } => true,
+            // Nothing can be sent yet, or any more.
+            Phase::Connecting { .. }
+            | Phase::WriteFinished
+            | Phase::Lingering { .. }
+            | Phase::Ending(_)
+            | Phase::Closed(_) => return Output::Nothing,
+        };
+        if slot.unsent().is_empty() {
+            slot.progress = desk.now;
+        }
+        if !slot.is_finished {
+            slot.layer.produce(&mut slot.wire);
+            if let Some(queue) = &mut self.line.out {
+                slot.seal(queue, &mut desk.pool);
             }
         }
         let queued = self.line.out.as_ref().map_or(0, |queue| queue.total());
-        let is_last =
-            matches!(self.line.phase, Phase::WriteFinishing { .. } | Phase::Flushing { .. });
         if is_last && queued == 0 && !slot.is_finished {
             slot.is_finished = true;
             slot.layer.finish(&mut slot.wire);
         }
-        if before == 0 {
-            slot.progress = desk.now;
-        }
-        desk.pool.held += slot.unsent().len() - before;
+        slot.count(&mut desk.pool);
         self.return_empty_queue(desk);
         match (&self.line.layer, &self.line.out) {
             (Some(slot), _) if !slot.unsent().is_empty() => Output::Bytes(slot.unsent()),
@@ -222,7 +241,13 @@ impl<S: 'static> Connection<S> {
     }
 
     fn return_empty_queue(&mut self, desk: &mut Desk<S>) {
-        if self.line.out.as_ref().is_some_and(|queue| queue.total() == 0) {
+        // The layer may have everything that sources wait for.
+        if self
+            .line
+            .out
+            .as_ref()
+            .is_some_and(|queue| queue.total() == 0 && queue.sources.is_empty())
+        {
             self.return_queue(desk);
         }
     }
@@ -242,7 +267,7 @@ impl<S: 'static> Connection<S> {
             queue.check_invariants();
             let memory = queue.memory();
             assert!(
-                memory <= line.limits().output || line.phase.is_over(),
+                memory <= line.limits().output + MAX_LOAD || line.phase.is_over(),
                 "{memory} bytes unsent in memory"
             );
         }
@@ -252,6 +277,7 @@ impl<S: 'static> Connection<S> {
         assert!(
             !line.is_backpressured
                 || line.unsent() > line.limits().low_water as u64
+                || line.layer.is_some() // It may make less of it.
                 || line.phase.is_over(),
             "back-pressure ends at the low mark"
         );

@@ -1,0 +1,117 @@
+//! A connection in its slot: its stream, what the system last said of it, which lists it is on,
+//! and when it is looked at next.
+
+use std::mem;
+use std::time::Instant;
+
+use crate::sansio::{Connection, Stage};
+
+/// A connection with its stream, and what the system last said about it.
+pub(super) struct Entry<S, T> {
+    pub(super) connection: Connection<S>,
+    /// Taken when the slot is freed, and never missing before.
+    pub(super) stream: Option<T>,
+    /// A read is worth trying: no read has met would-block since the system said so.
+    pub(super) is_readable: bool,
+    /// A write is worth trying.
+    pub(super) is_writable: bool,
+    /// The system announced an end or an error: it may announce nothing more.
+    pub(super) is_hung_up: bool,
+    /// On the ready list. At most once.
+    pub(super) is_queued: bool,
+    /// On the list of those to be flushed at the end of the round. At most once.
+    pub(super) is_touched: bool,
+    /// On the list of those not read from because the loop holds too much. At most once.
+    pub(super) is_parked: bool,
+    /// On the list of those to be freed at the end of the round.
+    pub(super) is_leaving: bool,
+    /// The timer is armed, and not for later than the idle timeout will ever be.
+    pub(super) is_armed_for_idle: bool,
+    /// How often in a row the timer fired in vain because the connection was to be served first.
+    pub(super) postponed: u8,
+}
+
+impl<S, T> Entry<S, T> {
+    pub(super) fn new(connection: Connection<S>, stream: T) -> Self {
+        Self {
+            connection,
+            stream: Some(stream),
+            is_readable: false,
+            is_writable: true,
+            is_hung_up: false,
+            is_queued: false,
+            is_touched: false,
+            is_parked: false,
+            is_leaving: false,
+            is_armed_for_idle: false,
+            postponed: 0,
+        }
+    }
+}
+
+/// When a connection is looked at next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    /// When the system says so, or when its timer fires, which is armed.
+    Rest,
+    /// The same, but the timer must fire earlier.
+    Arm(Instant),
+    /// In the next turn.
+    Queue,
+    /// When the loop holds less.
+    Park,
+    /// It is over: at the end of the round.
+    Leave,
+}
+
+impl<S: 'static, T> Entry<S, T> {
+    #[inline]
+    pub(super) fn next(&mut self, is_overloaded: bool) -> Next {
+        let connection = &self.connection;
+        if connection.stage() == Stage::Closed {
+            let is_news = !mem::replace(&mut self.is_leaving, true);
+            return if is_news { Next::Leave } else { Next::Rest };
+        }
+        let wants_read = self.is_readable && connection.wants_bytes() > 0;
+        // What is touched is flushed anyway.
+        let wants_write = self.is_writable && connection.has_output() && !self.is_touched;
+        if wants_write || (wants_read && !is_overloaded) || connection.wants_turn() {
+            // What is on a list already is not put there twice.
+            if !mem::replace(&mut self.is_queued, true) {
+                return Next::Queue;
+            }
+        } else if wants_read && !mem::replace(&mut self.is_parked, true) {
+            return Next::Park;
+        }
+        self.next_timer()
+    }
+
+    /// Whether the timer must be armed. Mostly not: while a connection is quiet, its deadline
+    /// only moves away from the one that is armed.
+    #[inline]
+    fn next_timer(&mut self) -> Next {
+        let is_quiet = self.connection.is_quiet();
+        if is_quiet && self.is_armed_for_idle {
+            return Next::Rest;
+        }
+        let Some(deadline) = self.connection.poll_deadline() else { return Next::Rest };
+        self.is_armed_for_idle |= is_quiet;
+        Next::Arm(deadline)
+    }
+
+    /// The timer fired, and is no longer armed. Says whether its deadline is to be postponed:
+    /// what is on the ready list may have bytes waiting that are just in time. Not for ever: a
+    /// peer that never pauses is always on that list.
+    pub(super) fn postpones(&mut self) -> bool {
+        self.is_armed_for_idle = false;
+        if self.is_queued && self.postponed < MOST_POSTPONED {
+            self.postponed += 1;
+            return true;
+        }
+        self.postponed = 0;
+        false
+    }
+}
+
+/// So many reads empty the largest buffer that the system gives a socket.
+const MOST_POSTPONED: u8 = u8::MAX;

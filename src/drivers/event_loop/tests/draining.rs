@@ -1,0 +1,195 @@
+//! The graceful end, and the abrupt one.
+
+use std::time::Duration;
+
+use super::*;
+use crate::drivers::event_loop::{Drained, Ended};
+
+/// A rig with a drain under way is turned until it ends.
+fn drained(rig: &mut Rig) -> Drained {
+    for _ in 0..10_000 {
+        match rig.wait().ended {
+            Some(Ended::Drained(drained)) => return drained,
+            Some(Ended::Stopped) => panic!("it was stopped"),
+            None => {}
+        }
+    }
+    panic!("the drain never ends: {:?}", rig.engine);
+}
+
+/// Idle ones finish at once, those in the middle of a message when it is whole, at a newline.
+fn lines() -> impl Protocol<Seen> {
+    let mut is_stopping = false;
+    let mut is_begun = false;
+    probe(move |call, on, _| match call {
+        Call::Received(bytes) => {
+            let used = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            on.write(&bytes[..used]);
+            is_begun = used < bytes.len();
+            if is_stopping && !is_begun {
+                on.finish();
+            }
+            used
+        }
+        Call::Stopping => {
+            is_stopping = true;
+            if !is_begun {
+                on.finish();
+            }
+            0
+        }
+        Call::Finished => {
+            on.finish();
+            0
+        }
+        _ => 0,
+    })
+}
+
+#[test]
+fn p18_each_class_of_connection_is_drained_in_its_own_right_way() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| lines());
+    let [idle, half, stuck, slow] = &rig.clients(4)[..] else { panic!("four") };
+    half.send("hel");
+    stuck.send("nev");
+    slow.pipe().room = 10;
+    slow.send("a line that takes its time\n");
+    rig.settle();
+    let late = rig.net.dial();
+    rig.engine.begin_drain(10 * SECOND);
+    rig.settle();
+    assert!(rig.net.world().listeners[0].is_closed, "nobody is accepted");
+    assert!(late.pipe().token.is_none());
+    assert!(idle.pipe().is_shut, "an idle one finishes at once");
+    assert!(!half.pipe().is_shut && !slow.pipe().is_shut, "what was begun is not cut off");
+    idle.finish();
+    half.send("lo\n");
+    slow.pipe().room = 1000;
+    let mut arrived = slow.take();
+    rig.settle();
+    arrived.extend(slow.take());
+    assert_eq!(arrived, b"a line that takes its time\n");
+    assert_eq!(half.take(), b"hello\n");
+    half.finish();
+    slow.reset();
+    let began = rig.net.clock.now();
+    assert_eq!(drained(&mut rig), Drained { finished: 2, aborted: 1, otherwise: 1 });
+    assert!(rig.net.clock.now() - began <= 10 * SECOND);
+    assert!(stuck.is_closed());
+}
+
+#[test]
+fn a_drain_of_nobody_ends_in_its_first_turn() {
+    let mut rig = Rig::echo();
+    rig.engine.begin_drain(SECOND);
+    assert_eq!(rig.engine.next_deadline(), Deadline::Now);
+    assert_eq!(rig.turn().ended, Some(Ended::Drained(Drained::default())));
+    assert_eq!(rig.engine.next_deadline(), Deadline::Never);
+}
+
+#[test]
+fn a_drain_comes_to_its_deadline_and_says_how_many_it_aborted() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| probe(|_, _, _| 0));
+    rig.clients(3000);
+    rig.engine.begin_drain(5 * SECOND);
+    let began = rig.net.clock.now();
+    assert_eq!(drained(&mut rig), Drained { finished: 0, aborted: 3000, otherwise: 0 });
+    assert_eq!(rig.net.clock.now() - began, 5 * SECOND);
+    assert_eq!((rig.count("stopping"), rig.count("closed")), (3000, 3000));
+}
+
+#[test]
+fn a_second_drain_can_only_shorten_the_first() {
+    for (first, second, least) in [(60, 5, 5), (5, 60, 5)] {
+        let mut rig = Rig::new();
+        rig.listen(Limits::default(), |_| probe(|_, _, _| 0));
+        rig.client();
+        let handle = rig.engine.handle();
+        handle.drain(first * SECOND).unwrap();
+        handle.drain(second * SECOND).unwrap();
+        let began = rig.net.clock.now();
+        assert_eq!(drained(&mut rig).aborted, 1);
+        assert_eq!(rig.net.clock.now() - began, least * SECOND, "{first} then {second}");
+    }
+}
+
+#[test]
+fn a_drain_that_may_take_for_ever_is_no_overflow() {
+    let mut rig = Rig::echo();
+    let client = rig.client();
+    rig.engine.handle().drain(Duration::MAX).unwrap();
+    rig.settle();
+    client.finish();
+    assert_eq!(drained(&mut rig).finished, 1);
+}
+
+#[test]
+fn accepting_may_rest_for_ever() {
+    let mut rig = Rig::with(Config::default().accept_rest(Duration::MAX));
+    rig.listen(Limits::default(), |_| echo());
+    rig.net.world().is_exhausted = true;
+    rig.net.dial();
+    assert!(rig.settle() < 5);
+}
+
+#[test]
+fn the_first_stop_signal_drains_and_the_second_stops() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| probe(|_, _, _| 0));
+    rig.client();
+    rig.engine.watch_stop_signals(30 * SECOND, |_, _| Ok(())).unwrap();
+    rig.net.signal();
+    assert_eq!(rig.turn().ended, None);
+    assert_eq!(rig.count("stopping"), 1);
+    rig.net.signal();
+    assert_eq!(rig.turn().ended, Some(Ended::Stopped));
+}
+
+#[test]
+fn stop_ends_one_turn_and_leaves_everything_as_it_is() {
+    let mut rig = Rig::echo();
+    let client = rig.client();
+    rig.engine.handle().stop().unwrap();
+    assert_eq!(rig.turn().ended, Some(Ended::Stopped));
+    client.send("on");
+    assert_eq!(rig.turn().ended, None);
+    assert_eq!(client.take(), b"on");
+}
+
+#[test]
+fn who_connects_during_a_drain_is_counted_and_ends_with_it() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| {
+        probe(|call, on, _| {
+            if let Call::Stopping = call {
+                on.connect(address(), silent(), Limits::default());
+                on.finish();
+            }
+            0
+        })
+    });
+    let client = rig.client();
+    client.finish();
+    rig.engine.begin_drain(3 * SECOND);
+    let drained = drained(&mut rig);
+    assert_eq!(drained.finished + drained.aborted + drained.otherwise, 2, "{drained:?}");
+    assert_eq!(rig.open(), 0);
+}
+
+#[test]
+fn after_a_drain_the_loop_may_listen_and_drain_again() {
+    let mut rig = Rig::echo();
+    rig.engine.begin_drain(SECOND);
+    drained(&mut rig);
+    rig.listen(Limits::default(), |_| echo());
+    let client = rig.net.dial_from("192.0.2.1", 1);
+    client.send("again");
+    rig.settle();
+    assert_eq!(client.take(), b"again");
+    client.finish();
+    rig.settle();
+    rig.engine.begin_drain(SECOND);
+    assert_eq!(drained(&mut rig), Drained::default(), "counted afresh");
+}

@@ -1,0 +1,32 @@
+//! Which token is whose: connections have their ids, listeners count down from the top.
+
+use crate::sansio::ConnectionId;
+
+pub(super) const WAKER: usize = usize::MAX - 1;
+pub(super) const SIGNALS: usize = usize::MAX - 2;
+/// The token of listener 0.
+const LISTENER: usize = usize::MAX - 8;
+
+pub(super) const fn of_listener(number: usize) -> usize {
+    LISTENER - number
+}
+
+pub(super) const fn listener(token: usize, listeners: usize) -> Option<usize> {
+    if token <= LISTENER && LISTENER - token < listeners { Some(LISTENER - token) } else { None }
+}
+
+/// Where a token has no room for a generation it is the slot alone. Slots are freed only at the
+/// end of a round, when no event of theirs is left, so a stale one meets no new connection.
+pub(super) fn of_connection(id: ConnectionId) -> usize {
+    if HAVE_ROOM { id.to_u64() as usize } else { id.slot() as usize }
+}
+
+/// Whose token this is. `id_at` says which connection a slot has now.
+pub(super) fn connection(
+    token: usize,
+    id_at: impl FnOnce(usize) -> Option<ConnectionId>,
+) -> Option<ConnectionId> {
+    if HAVE_ROOM { Some(ConnectionId::from_u64(token as u64)) } else { id_at(token) }
+}
+
+const HAVE_ROOM: bool = usize::BITS >= u64::BITS;
