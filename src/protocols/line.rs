@@ -209,5 +209,4 @@ impl<S, F> fmt::Debug for Answer<S, F> {
 }
 
 #[cfg(test)]
-#[path = "line_tests.rs"]
 mod tests;

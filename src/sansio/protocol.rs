@@ -17,7 +17,8 @@ use super::transport::Transport;
 /// `closed` comes exactly once, last, with the reason; also when `connected` never came because
 /// a connection that we opened could not be established. A protocol that another one put in its
 /// place with [`become_protocol`](Transport::become_protocol) begins with `connected` and
-/// receives what its predecessor left unused; the predecessor is dropped without a further call.
+/// receives what its predecessor left unused (or is told `finished` at once, where the peer had
+/// finished before); the predecessor is dropped without a further call.
 ///
 /// # The host program's state
 ///

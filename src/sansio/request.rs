@@ -87,8 +87,8 @@ pub enum Request<S> {
         address: Address,
         /// Who converses; it is told when that failed.
         protocol: Box<dyn Protocol<S>>,
-        /// Under which limits.
-        limits: Limits,
+        /// Under which limits. Boxed, because they are most of what a request would weigh.
+        limits: Box<Limits>,
     },
     /// The output of a connection that paused others is at its low-water mark, or gone.
     Release {

@@ -233,7 +233,7 @@ impl<S> Transport<'_, S> {
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,
     /// `protocol` gets `closed` alone, with the reason.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
-        let protocol = Box::new(protocol);
+        let (protocol, limits) = (Box::new(protocol), Box::new(limits));
         self.desk.requests.push_back(Request::Connect { address, protocol, limits });
     }
 }

@@ -56,7 +56,7 @@ impl<S> Control<'_, S> {
 
     /// Opens a connection to `address` on which `protocol` converses.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
-        let protocol = Box::new(protocol);
+        let (protocol, limits) = (Box::new(protocol), Box::new(limits));
         self.desk.push_request(Request::Connect { address, protocol, limits });
     }
 

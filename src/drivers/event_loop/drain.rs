@@ -41,10 +41,12 @@ impl Drain {
     }
 
     pub(super) fn note_closed(&mut self, reason: CloseReason) {
-        match reason {
-            CloseReason::Finished => self.tally.finished += 1,
-            CloseReason::Stopped => self.tally.aborted += 1,
-            _ => self.tally.otherwise += 1,
+        if reason == CloseReason::Finished {
+            self.tally.finished += 1;
+        } else if reason == CloseReason::Stopped {
+            self.tally.aborted += 1;
+        } else {
+            self.tally.otherwise += 1;
         }
     }
 }

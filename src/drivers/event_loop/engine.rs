@@ -204,6 +204,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return Deadline::Now;
         }
         let drain = self.drain.as_ref().map(|drain| drain.next_step());
+        if drain == Some(None) {
+            return Deadline::Now; // Some were not told yet.
+        }
         let at = self
             .wheel
             .next_deadline()
@@ -212,8 +215,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             .or_at(drain.flatten());
         match at {
             Deadline::At(at) if at <= self.desk.now() => Deadline::Now,
-            _ if drain.is_some_and(|at| at.is_none()) => Deadline::Now,
-            at => at,
+            Deadline::Now | Deadline::At(_) | Deadline::Never => at,
         }
     }
 

@@ -68,6 +68,9 @@ impl<S: 'static, T> Entry<S, T> {
     #[inline]
     pub(super) fn next(&mut self, is_overloaded: bool) -> Next {
         let connection = &self.connection;
+        if self.is_armed_for_idle && !self.is_readable && connection.is_quiet() {
+            return Next::Rest; // The common case; it follows from what is below.
+        }
         if connection.stage() == Stage::Closed {
             let is_news = !mem::replace(&mut self.is_leaving, true);
             return if is_news { Next::Leave } else { Next::Rest };

@@ -86,7 +86,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Request::Close { to, closing } => self.pass_on(to, Input::Close(closing), state),
             Request::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
             Request::Connect { address, protocol, limits } => {
-                self.open_connection(&address, protocol, limits, state);
+                self.open_connection(&address, protocol, *limits, state);
             }
             Request::Release { source } => {
                 if let Some(entry) = self.connections.get_mut(source) {

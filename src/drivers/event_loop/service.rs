@@ -140,7 +140,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let is_overloaded = self.desk.held() > allowance;
         let next = entry.next(is_overloaded);
         self.follow(id, next);
-        Some(result?)
+        result
     }
 
     /// Closes the connection whose panic left a turn.
@@ -357,7 +357,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
                 let range = range.clone();
                 return self.send_file(&range, direct, most);
             }
-            _ => return 0,
+            Output::Nothing => return 0,
         };
         self.stats.writes += 1;
         self.note_write(outcome)

@@ -96,6 +96,7 @@ impl TimerWheel {
     }
 
     /// How many timers are armed, those that are due but not popped included.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.armed
     }
@@ -107,6 +108,7 @@ impl TimerWheel {
     }
 
     /// Whether no timer is armed.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.armed == 0
     }
@@ -212,6 +214,7 @@ impl TimerWheel {
     }
 
     /// Asserts what the fields promise; costs a walk over every list.
+    #[cfg(test)]
     pub(crate) fn check_invariants(&self) {
         let mut found = 0;
         for list in 0..LISTS {

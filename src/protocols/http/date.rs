@@ -28,22 +28,33 @@ impl DateLine {
 #[derive(Debug)]
 pub(super) struct DateCache {
     /// Held for as long as it takes to copy 54 bytes.
-    line: Mutex<(u64, DateLine)>,
+    line: Mutex<Cached>,
+}
+
+/// A line, and the second in which it is right. Two comparisons tell, where a subtraction of
+/// times would be half the cost of the look-up.
+#[derive(Debug)]
+struct Cached {
+    from: SystemTime,
+    to: SystemTime,
+    line: DateLine,
 }
 
 impl DateCache {
     pub(super) fn new() -> Self {
-        Self { line: Mutex::new((0, line_of(0))) }
+        let line = line_of(0);
+        Self { line: Mutex::new(Cached { from: UNIX_EPOCH, to: UNIX_EPOCH, line }) }
     }
 
     /// The line for `wall_time`. A clock before 1970 shows 1970.
     pub(super) fn at(&self, wall_time: SystemTime) -> DateLine {
-        let second = wall_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut cached = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if cached.0 != second {
-            *cached = (second, line_of(second));
+        if wall_time < cached.from || wall_time >= cached.to {
+            let second = wall_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let from = UNIX_EPOCH + Duration::from_secs(second);
+            *cached = Cached { from, to: from + Duration::from_secs(1), line: line_of(second) };
         }
-        cached.1
+        cached.line
     }
 }
 

@@ -216,7 +216,6 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         body: &[u8],
         date: &DateLine,
     ) {
-        self.scanned = 0;
         self.number = self.number.wrapping_add(1);
         let terms = Terms {
             version: head.version,

@@ -76,9 +76,11 @@ impl<S: 'static> Connection<S> {
     }
 
     /// Carries out what was asked during the calls of one input. Ends every input.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&mut self, desk: &mut Desk<S>, state: &mut S) {
-        self.line.stand_back();
+        if self.line.kept.is_some() {
+            self.line.stand_back();
+        }
         // The common case: nothing was asked, and nothing is closing.
         if self.line.wish != Wish::Nothing || !matches!(self.line.phase, Phase::Open) {
             self.carry_out(desk, state);

@@ -131,13 +131,25 @@ fn a_body_that_takes_too_long_is_answered_408() {
 }
 
 #[test]
+fn a_head_whose_body_takes_too_long_is_answered_without_one() {
+    let mut talk = small();
+    talk.say(request("HEAD", "/echo", &["content-length: 2"], "a"));
+    talk.pass(Config::default().body_timeout);
+    assert_eq!(talk.replies_to(&["HEAD"])[0].status, 408);
+}
+
+#[test]
 fn a_body_that_is_in_time_leaves_no_deadline_behind() {
-    let config = Config::default().body_timeout(Duration::from_secs(20));
+    let idle = Limits::default().idle;
+    let config = Config::default().body_timeout(idle * 3);
     let mut talk = Talk::with(config, Limits::default(), site);
     talk.say(request("POST", "/echo", &["content-length: 2"], "a"));
+    talk.pass(idle + Duration::from_secs(1));
     assert_eq!(talk.ask("b").text(), "ab");
-    talk.pass(Duration::from_secs(60));
-    assert_eq!(talk.ask(get("/")).text(), "hello");
+    talk.pass(idle - Duration::from_secs(1));
+    assert_eq!(talk.end, End::Open);
+    talk.pass(Duration::from_secs(1));
+    assert_eq!((talk.heard().as_str(), talk.end), ("", End::Fin));
 }
 
 #[test]

@@ -105,6 +105,28 @@ fn an_answer_to_an_earlier_request_is_ignored() {
 }
 
 #[test]
+fn an_answer_in_time_leaves_no_deadline_behind() {
+    let idle = Limits::default().idle;
+    let config = Config::default().reply_timeout(idle * 3);
+    let mut talk = Talk::with(config, Limits::default(), site);
+    talk.say(get("/owed")).pass(idle + Duration::from_secs(1));
+    talk.world.owed.remove(0).text("in time").unwrap();
+    assert_eq!(talk.run().reply().text(), "in time");
+    talk.pass(idle);
+    assert_eq!((talk.heard().as_str(), talk.end), ("", End::Fin));
+}
+
+#[test]
+fn an_answer_is_posted_once() {
+    let mut talk = Talk::new(site);
+    talk.say(get("/owed"));
+    talk.holds_mail = true;
+    talk.world.owed.remove(0).text("once").unwrap();
+    assert_eq!(talk.mailbox.waiting(), 1);
+    assert_eq!(talk.deliver().reply().text(), "once");
+}
+
+#[test]
 fn an_answer_that_is_delivered_after_its_timeout_is_ignored() {
     let mut talk = Talk::new(site);
     talk.say(get("/owed"));

@@ -10,6 +10,9 @@ fn an_idle_connection_closes_at_once() {
     assert_eq!((talk.heard().as_str(), talk.end), ("", End::Fin));
     talk.say(get("/late"));
     assert_eq!(talk.handled(), 1);
+    let mut talk = Talk::new(site);
+    talk.drip(get("/")).stop();
+    assert_eq!((talk.replies().len(), talk.end), (1, End::Fin));
     let mut fresh = Talk::new(site);
     fresh.stop();
     assert_eq!(fresh.end, End::Fin);

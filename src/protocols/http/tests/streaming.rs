@@ -208,6 +208,26 @@ fn an_alarm_wakes_no_source_but_its_own() {
 }
 
 #[test]
+fn a_source_that_an_alarm_woke_early_is_not_bound_to_its_old_time() {
+    let second = Duration::from_secs(1);
+    let mut talk = Talk::new(move |_, reply, world| {
+        reply.header("x", "y").stream_with(None, |alarm| {
+            world.alarms.push(alarm);
+            By(move |body: &mut BodyWriter<'_>, world: &mut World| {
+                world.notes.push("asked".to_owned());
+                if world.notes.len() == 1 { Flow::At(body.now() + second * 2) } else { Flow::Wait }
+            })
+        });
+    });
+    talk.say(get("/")).pass(second);
+    talk.world.alarms[0].ring();
+    talk.run();
+    assert_eq!(talk.world.notes.len(), 2);
+    talk.pass(second * 10);
+    assert_eq!(talk.world.notes.len(), 2);
+}
+
+#[test]
 fn an_alarm_under_back_pressure_is_remembered() {
     let mut talk = Talk::new(|_, reply, world| {
         reply.header("x", "y").stream_with(None, |alarm| {
@@ -248,6 +268,14 @@ fn too_much_or_too_little_aborts() {
         talk.take(0).say(get("/stream") + &get("/smuggled"));
         assert_eq!((talk.end, talk.handled()), (End::Reset, 1), "{length} {text}");
     }
+    // At once, whatever the source says.
+    let mut talk = streaming(Some(3), || {
+        By(|body: &mut BodyWriter<'_>, _: &mut World| {
+            body.write(b"four");
+            Flow::Wait
+        })
+    });
+    assert_eq!(talk.say(get("/stream")).end, End::Reset);
     // What exceeds is not sent, nor is anything after it.
     let mut talk = streaming(Some(5), || pieces(["abc", "def"]));
     talk.say(get("/stream"));

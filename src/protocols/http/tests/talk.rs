@@ -73,6 +73,13 @@ pub(super) struct Mailbox {
     pub(super) refusals: Mutex<usize>,
 }
 
+impl Mailbox {
+    /// How many messages were posted and not delivered.
+    pub(super) fn waiting(&self) -> usize {
+        self.messages.lock().unwrap().len()
+    }
+}
+
 impl Post for Mailbox {
     fn post(&self, _: ConnectionId, message: Box<dyn Any + Send>) -> Result<(), PostError> {
         let mut refusals = self.refusals.lock().unwrap();
