@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Duration;
 
-use switchboard::{Bytes, Closed, ConnectionId, EventLoop, Limits, Protocol, WhenFull};
+use switchboard::line::Line;
+use switchboard::{Bytes, Closed, ConnectionId, EventLoop, Limits, WhenFull, line};
 
 /// Who is here: lent to every callback, with no lock, because there is one thread.
 type Room = BTreeSet<ConnectionId>;
@@ -15,19 +16,17 @@ type Transport<'a> = switchboard::Transport<'a, Room>;
 
 struct Guest;
 
-impl Protocol<Room> for Guest {
+impl line::Session<Room> for Guest {
     fn connected(&mut self, transport: &mut Transport<'_>, room: &mut Room) {
         room.insert(transport.id());
     }
 
-    fn received(&mut self, transport: &mut Transport<'_>, room: &mut Room, bytes: &[u8]) -> usize {
-        let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') else { return 0 };
-        let lines = Bytes::copy_from_slice(&bytes[..=last]); // The one copy: all are sent this.
+    fn line(&mut self, transport: &mut Transport<'_>, room: &mut Room, line: &[u8]) {
+        let line = Bytes::from([line, b"\n"].concat()); // The one copy: all are sent this.
         let writer = transport.id();
         for guest in room.iter().filter(|guest| **guest != writer) {
-            transport.send(*guest, lines.clone(), WhenFull::Close);
+            transport.send(*guest, line.clone(), WhenFull::Close);
         }
-        lines.len()
     }
 
     fn closed(&mut self, transport: &mut Transport<'_>, room: &mut Room, _: Closed) {
@@ -41,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hour = Duration::from_secs(3600);
     let mut event_loop = EventLoop::new()?;
     let limits = Limits::default().first_byte(hour).idle(hour);
-    let listener = event_loop.listen_with(&*address, limits, |_peer| Guest)?;
+    let listener = event_loop.listen_with(&*address, limits, |_peer| Line::new(Guest))?;
     if let Some(address) = event_loop.local_address(listener) {
         println!("listening on {address}");
     }

@@ -27,7 +27,7 @@
 //! **Write a conversation.** A [`Protocol`] is a state machine: bytes and time come in, bytes and
 //! requests go out through the [`Transport`] that each call is handed. It says how many bytes it
 //! used; the rest is kept and offered again with more, so a protocol needs no buffer. Ready-made
-//! ones are in [`protocols`]: [`http`] and lines.
+//! ones are [`http`] and [`line`].
 //!
 //! **Run it.** An [`EventLoop`] listens, connects, and runs every connection from the thread that
 //! calls it: [`run`](EventLoop::run) when it owns the thread, [`turn`](EventLoop::turn) when your
@@ -95,6 +95,7 @@ pub use drivers::event_loop::{
 pub use net::{ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
+pub use protocols::line;
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
     ListenerId, Misuse, Protocol, Remote, Timeout, Transport, WhenFull,

@@ -29,7 +29,8 @@ use http::Method;
 use memchr::memchr;
 
 use super::head_fault::HeadFault;
-use super::head_lines::{Judged, is_authority, judge, run_of_tokens, suits_method};
+use super::head_lines::{Judged, judge, run_of_tokens, suits_method};
+use super::head_meaning::{Meaning, trim};
 use super::words;
 
 /// How many header lines a head may have: twice what browsers behind a proxy send.
@@ -294,119 +295,6 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
         None => Ok(meaning),
     };
     Some((lines.len() - rest.len(), result))
-}
-
-/// What the headers read so far say.
-#[derive(Default)]
-struct Meaning {
-    /// A `Host` was there.
-    host: bool,
-    framing: Framing,
-    /// `Connection` named `close`, which wins over `keep-alive`.
-    close: bool,
-    /// `Connection` named `keep-alive`.
-    keep: bool,
-    expects_continue: bool,
-}
-
-impl Meaning {
-    /// Takes one header into account.
-    #[inline]
-    fn note(&mut self, name: &[u8], value: &[u8], version: Version) -> Result<(), HeadFault> {
-        // Lengths first: they tell nearly all names apart without reading them.
-        match name.len() {
-            // Every request has this one, mostly so spelled: then it is one comparison.
-            4 if name == b"Host" || name.eq_ignore_ascii_case(b"host") => {
-                self.note_host(trim(value))
-            }
-            6 if name.eq_ignore_ascii_case(b"expect") => {
-                if !trim(value).eq_ignore_ascii_case(b"100-continue") {
-                    return Err(HeadFault::ExpectationUnknown);
-                }
-                self.expects_continue = true;
-                Ok(())
-            }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.note_connection(trim(value));
-                Ok(())
-            }
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.note_length(trim(value)),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                self.note_codings(trim(value), version)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn note_host(&mut self, value: &[u8]) -> Result<(), HeadFault> {
-        if self.host {
-            return Err(HeadFault::HostRepeated);
-        }
-        self.host = true;
-        // Empty is what a client sends when its target has no authority (RFC 9112, 3.2).
-        if value.is_empty() || is_authority(value) { Ok(()) } else { Err(HeadFault::HostInvalid) }
-    }
-
-    fn note_connection(&mut self, value: &[u8]) {
-        for option in value.split(|&byte| byte == b',').map(trim) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep |= option.eq_ignore_ascii_case(b"keep-alive");
-        }
-    }
-
-    fn note_length(&mut self, value: &[u8]) -> Result<(), HeadFault> {
-        match self.framing {
-            Framing::None => {}
-            Framing::Counted(_) => return Err(HeadFault::LengthRepeated),
-            Framing::Chunked => return Err(HeadFault::LengthWithCoding),
-        }
-        self.framing = Framing::Counted(parse_length(value).ok_or(HeadFault::LengthInvalid)?);
-        Ok(())
-    }
-
-    fn note_codings(&mut self, value: &[u8], version: Version) -> Result<(), HeadFault> {
-        if version == Version::Http10 {
-            return Err(HeadFault::CodingInOldVersion);
-        }
-        if let Framing::Counted(_) = self.framing {
-            return Err(HeadFault::LengthWithCoding);
-        }
-        for coding in value.split(|&byte| byte == b',').map(trim) {
-            if coding.is_empty() {
-                return Err(HeadFault::CodingEmpty);
-            }
-            if !coding.eq_ignore_ascii_case(b"chunked") {
-                return Err(HeadFault::CodingUnknown);
-            }
-            if self.framing == Framing::Chunked {
-                return Err(HeadFault::CodingRepeated);
-            }
-            self.framing = Framing::Chunked;
-        }
-        Ok(())
-    }
-}
-
-/// Reads `1*DIGIT` (RFC 9110, 8.6) that fits in 64 bits.
-fn parse_length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0_u64, |length, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        length.checked_mul(10)?.checked_add(digit)
-    })
-}
-
-/// Cuts the optional white space (RFC 9110, 5.6.3) off both ends.
-#[inline]
-fn trim(value: &[u8]) -> &[u8] {
-    match value {
-        // As nearly all are: one blank in front.
-        [b' ', first, .., last] if *first > b' ' && *last > b' ' => &value[1..],
-        // Values hold no other white space that this could cut.
-        _ => value.trim_ascii(),
-    }
 }
 
 #[cfg(test)]

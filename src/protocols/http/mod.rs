@@ -47,6 +47,7 @@ mod files;
 mod head;
 mod head_fault;
 mod head_lines;
+mod head_meaning;
 mod reply;
 mod reply_lines;
 mod request;
