@@ -298,13 +298,13 @@ impl<S: 'static> Connection<S> {
         self.line.is_backpressured
     }
 
-    /// Bytes in memory that it holds: kept input and unsent output.
+    /// Bytes in memory that it holds: kept input, unsent output, and what its protocol claims.
     #[must_use]
     pub fn held(&self) -> usize {
         let kept = self.line.kept.as_ref().map_or(0, |kept| kept.unused().len());
         let queued = self.line.out.as_ref().map_or(0, |queue| queue.memory());
         let sealed = self.line.layer.as_ref().map_or(0, |slot| slot.unsent().len());
-        kept + queued + sealed
+        kept + queued + sealed + self.line.claimed
     }
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Line {
     pub(super) out: Option<Box<Queue>>,
     /// Boxed twice so that a connection without one pays 8 bytes.
     pub(super) layer: Option<Box<LayerSlot>>,
+    /// Bytes that the protocol said it holds itself. Counted in the pool.
+    pub(super) claimed: usize,
     /// How many connections, being over their mark, have this one paused.
     pub(super) holders: u16,
     /// Whether the peer has sent anything. It may stop in any phase.
@@ -121,6 +123,7 @@ impl Line {
             kept: None,
             out: None,
             layer: None,
+            claimed: 0,
             holders: 0,
             is_heard: false,
             is_input_ended: false,
@@ -215,8 +218,16 @@ impl Line {
         self.out.get_or_insert_with(|| pool.take_queue(now))
     }
 
+    /// The protocol holds so many bytes of its own now.
+    pub(super) fn claim(&mut self, pool: &mut Pool, bytes: usize) {
+        // Added first: the sum holds what is taken away.
+        pool.held = pool.held.saturating_add(bytes) - self.claimed;
+        self.claimed = bytes;
+    }
+
     /// Gives the buffers back.
     pub(super) fn release(&mut self, pool: &mut Pool) {
+        self.claim(pool, 0);
         if let Some(kept) = self.kept.take() {
             pool.put_kept(kept);
         }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use super::closing::Closing;
 use super::connection_id::{ConnectionId, ListenerId};
 use super::desk::Desk;
 use super::file_range::FileRange;
-use super::limits::Limits;
+use super::limits::{Limits, after};
 use super::line::{Line, Wish};
 use super::protocol::Protocol;
 use super::remote::Remote;
@@ -99,6 +99,13 @@ impl<S> Transport<'_, S> {
         self.line.may_offer() && self.desk.next_protocol.is_none()
     }
 
+    /// Says how many bytes in memory the protocol itself holds for this connection, such as a
+    /// message that it collects. They count against the loop's budget of bytes, like what the
+    /// connection holds, until this is called again or the connection ends.
+    pub fn claim_memory(&mut self, bytes: usize) {
+        self.line.claim(&mut self.desk.pool, bytes);
+    }
+
     /// Whether what was received and not used is at [`Limits::input`]. Bytes left unused now
     /// end the connection.
     #[must_use]
@@ -111,6 +118,11 @@ impl<S> Transport<'_, S> {
     /// timeout stands back.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.line.deadline = Some(deadline);
+    }
+
+    /// Sets the deadline to `timeout` from now.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.set_deadline(after(self.now(), timeout));
     }
 
     /// Forgets the deadline.

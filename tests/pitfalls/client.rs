@@ -43,7 +43,7 @@ impl Client {
                 Ok(count) => sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => {
-                    self.end.get_or_insert(Err(error.kind()));
+                    self.end = Some(Err(error.kind()));
                     break;
                 }
             }

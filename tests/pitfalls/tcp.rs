@@ -107,6 +107,28 @@ fn rule_2_a_reset_of_an_idle_connection_is_a_reason_to_read() {
 }
 
 #[test]
+fn p18_a_drain_waits_for_those_who_have_not_said_their_end_and_not_for_ever() {
+    let mut rig = Rig::new();
+    let address = rig.listen(Limits::default(), |_| Echo);
+    let mut clients = rig.clients(address, 3);
+    clients[0].send("the last thing");
+    rig.settle();
+    rig.event_loop.drain(5 * SECOND);
+    rig.settle();
+    assert!(std::net::TcpStream::connect(address).is_err(), "nobody is accepted");
+    for client in &mut clients {
+        client.receive();
+        assert_eq!(client.end, Some(Ok(())), "each was told");
+    }
+    assert_eq!(clients[0].text(), "the last thing");
+    clients.truncate(1);
+    rig.settle();
+    rig.clock.advance(5 * SECOND);
+    let Ended::Drained(drained) = rig.ended() else { panic!("it was drained") };
+    assert_eq!((drained.finished, drained.aborted, drained.otherwise), (2, 1, 0));
+}
+
+#[test]
 fn p21_bytes_that_came_while_the_host_was_away_are_read_before_any_clock_ends_their_sender() {
     let mut rig = Rig::new();
     let address = rig.listen(Limits::default(), |_| Echo);

@@ -15,6 +15,7 @@ mod mailbox;
 mod overload;
 mod requests;
 mod service;
+mod slots;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@
 //! a panic of a protocol may be caught.
 
 use std::any::Any;
-use std::io::IoSlice;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
@@ -16,11 +15,12 @@ use super::engine::Engine;
 use super::entry::{Entry, Next};
 use super::stats::Stats;
 use super::turn::Turn;
-use crate::net::{Network, Read, Write};
+use crate::net::{Network, Read};
 use crate::sansio::{
-    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, FileRange, MAX_SLICES, Output,
-    Stage, WhenFull, Wire,
+    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, Stage, WhenFull, Wire,
 };
+
+mod sending;
 
 /// What can happen to a connection.
 pub(super) enum Input {
@@ -309,110 +309,6 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         }
     }
 
-    /// Writes what is unsent, until it is sent, the system takes no more, or the budget is spent.
-    #[inline]
-    fn flush(&mut self) {
-        let mut left = self.config.write_size;
-        while left > 0 && self.entry.is_writable && self.entry.connection.has_output() {
-            let sent = self.write(left);
-            if sent == 0 {
-                return;
-            }
-            left = left.saturating_sub(sent);
-            self.turn.bytes_out += sent as u64;
-            let was_backpressured = self.entry.connection.is_backpressured();
-            self.entry.connection.handle_sent(self.desk, self.state, sent as u64);
-            if !self.entry.is_writable {
-                self.entry.connection.handle_blocked();
-            }
-            if was_backpressured {
-                self.note_callback("writable");
-                if self.until.is_some_and(|until| self.desk.now() >= until) {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// One write. Gives how many bytes went; 0 where there is nothing more to do now.
-    #[inline]
-    fn write(&mut self, most: usize) -> usize {
-        let Some(stream) = &mut self.entry.stream else {
-            return 0;
-        };
-        let outcome = match self.entry.connection.poll_output(self.desk) {
-            Output::Bytes(bytes) => self.net.write(stream, up_to(bytes, most), false),
-            Output::Slices => {
-                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                let count = self.entry.connection.gather(&mut slices);
-                // A file is behind a single one: one packet may hold a head and its body's
-                // beginning.
-                let is_file_next = count == 1;
-                match within(&slices[..count], most) {
-                    0 | 1 => self.net.write(stream, up_to(&slices[0], most), is_file_next),
-                    count => self.net.write_slices(stream, &slices[..count]),
-                }
-            }
-            Output::File { range, direct } => {
-                let range = range.clone();
-                return self.send_file(&range, direct, most);
-            }
-            Output::Nothing => return 0,
-        };
-        self.stats.writes += 1;
-        self.note_write(outcome)
-    }
-
-    fn send_file(&mut self, range: &FileRange, direct: bool, most: usize) -> usize {
-        let Some(stream) = &mut self.entry.stream else {
-            return 0;
-        };
-        let length = usize::try_from(range.length()).unwrap_or(usize::MAX).min(most);
-        if direct && self.net.can_send_file() {
-            self.stats.writes += 1;
-            let outcome = self.net.send_file(stream, range.file(), range.offset(), length);
-            if let Write::Took { count: 0, .. } = outcome {
-                self.fail(CloseReason::File);
-                return 0;
-            }
-            return self.note_write(outcome);
-        }
-        let length = length.min(self.buffer.len());
-        self.stats.reads += 1;
-        match self.net.read_file(range.file(), range.offset(), &mut self.buffer[..length]) {
-            Ok(0) => self.fail(CloseReason::File),
-            Ok(count) => {
-                let bytes = &self.buffer[..count];
-                self.entry.connection.handle_file_bytes(self.desk, bytes);
-                return self.write(most);
-            }
-            Err(error) => {
-                log::warn!("connection {}: a file could not be read: {error}", self.id);
-                self.fail(CloseReason::File);
-            }
-        }
-        0
-    }
-
-    #[inline]
-    fn note_write(&mut self, outcome: Write) -> usize {
-        match outcome {
-            Write::Took { count, is_blocked } => {
-                self.entry.is_writable = !is_blocked;
-                count
-            }
-            Write::Blocked => {
-                self.entry.is_writable = false;
-                self.entry.connection.handle_blocked();
-                0
-            }
-            Write::Failed(kind) => {
-                self.fail(CloseReason::Io(kind));
-                0
-            }
-        }
-    }
-
     /// Half-closes the wire when everything is sent. Closing it waits for the end of the round.
     #[inline]
     fn settle_wire(&mut self) {
@@ -439,19 +335,4 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.desk.set_now(now);
         self.turn.note_callback(self.id, callback, before, now);
     }
-}
-
-fn up_to(bytes: &[u8], most: usize) -> &[u8] {
-    &bytes[..bytes.len().min(most)]
-}
-
-/// How many of the slices hold no more than `most` bytes together.
-fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
-    let mut left = most;
-    let fits = |slice: &&IoSlice<'_>| {
-        let is_within = slice.len() <= left;
-        left = left.saturating_sub(slice.len());
-        is_within
-    };
-    slices.iter().take_while(fits).count()
 }

@@ -169,7 +169,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         self.stage = Stage::Body(Box::new(body));
-        transport.set_deadline(transport.now() + self.shared.config.body_timeout);
+        transport.set_timeout(self.shared.config.body_timeout);
         let used = if rest.is_empty() { 0 } else { self.collect(transport, state, rest, date) };
         head.length + used
     }
@@ -192,6 +192,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
                 return bytes.len();
             }
         };
+        transport.claim_memory(if decoded.complete { 0 } else { body.size() });
         if decoded.complete
             && let Stage::Body(body) = mem::replace(&mut self.stage, Stage::Head)
         {
@@ -254,7 +255,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             Outcome::Deferred => {
                 self.stage = Stage::Deferred(exchange.terms);
                 transport.pause_reading();
-                transport.set_deadline(transport.now() + self.shared.config.reply_timeout);
+                transport.set_timeout(self.shared.config.reply_timeout);
             }
             Outcome::Streaming(streaming) => {
                 self.stage = Stage::Streaming(streaming);
@@ -288,6 +289,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         let writer = transport.writer();
         Reply { writer, exchange: &mut exchange, date, status }
             .text(status.canonical_reason().unwrap_or("refused"));
+        transport.claim_memory(0);
         self.stage = Stage::Last;
         transport.finish();
     }

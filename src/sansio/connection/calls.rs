@@ -58,6 +58,7 @@ impl<S: 'static> Connection<S> {
             }
             self.line.deadline = None;
             self.line.is_paused = false;
+            self.line.claim(&mut desk.pool, 0);
             // What the predecessor left is offered in the next turn.
             self.line.is_yielding = true;
             // The predecessor is dropped here, and that may panic too.

@@ -1,9 +1,11 @@
 //! Peers that do not read, and sources that must wait for them.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::world::Fate;
 use super::*;
 use crate::sansio::{FileRange, WhenFull};
 
@@ -124,13 +126,13 @@ fn a_file_is_sent_in_steps_that_take_no_memory() {
         rig.net.world().can_send_file = can_send_file;
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&vec![7; 3 << 20]).unwrap();
-        let file = std::sync::Arc::new(file);
+        let file = Arc::new(file);
         rig.listen(Limits::default(), move |_| {
-            let file = std::sync::Arc::clone(&file);
+            let file = Arc::clone(&file);
             probe(move |call, on, _| {
                 if let Call::Connected = call {
                     on.write(b"head");
-                    on.write_file(FileRange::new(std::sync::Arc::clone(&file), 0, 3 << 20));
+                    on.write_file(FileRange::new(Arc::clone(&file), 0, 3 << 20));
                     on.finish();
                 }
                 0
@@ -167,7 +169,7 @@ fn a_file_that_became_shorter_ends_its_connection_by_a_reset() {
         });
         let client = rig.client();
         assert_eq!(rig.seen.reasons, [CloseReason::File]);
-        assert_eq!(client.fate(), Some(super::world::Fate::ByReset));
+        assert_eq!(client.fate(), Some(Fate::ByReset));
         assert_eq!(rig.engine.stats().held, 0);
     }
 }

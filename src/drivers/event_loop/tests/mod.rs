@@ -4,6 +4,8 @@
 //! A test named `p05_…` is the proof of line P5 of the project's list of pitfalls, one named
 //! `rule_5_…` that of the fifth rule of a turn.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a probe minds what it is about")]
+
 mod accepting;
 mod budgets;
 mod closing;

@@ -43,6 +43,11 @@ impl Body {
         }
     }
 
+    /// How much memory it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.head.capacity() + self.bytes.capacity()
+    }
+
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }

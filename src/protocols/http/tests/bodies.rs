@@ -43,6 +43,20 @@ fn a_body_above_the_limit_is_refused_before_it_comes() {
 }
 
 #[test]
+fn a_body_that_is_collected_counts_against_the_budget_of_the_loop() {
+    let mut talk = Talk::new(site);
+    talk.say(request("POST", "/echo", &["content-length: 100000"], ""));
+    talk.say([b'x'; 50_000]);
+    assert!(talk.desk.held() >= 50_000, "{} bytes are counted", talk.desk.held());
+    talk.say([b'x'; 50_000]);
+    assert_eq!(talk.reply().body.len(), 100_000);
+    assert_eq!(talk.desk.held(), 0);
+    talk.say(request("POST", "/echo", &["content-length: 100000"], "begun"));
+    talk.pass(Config::default().body_timeout);
+    assert_eq!((talk.reply().status, talk.desk.held()), (408, 0));
+}
+
+#[test]
 fn a_limit_of_zero_refuses_every_body_but_the_empty_one() {
     let none = || Talk::with(Config::default().body(0), Limits::default(), site);
     assert_eq!(none().ask(request("POST", "/echo", &["content-length: 0"], "")).status, 200);
