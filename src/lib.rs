@@ -27,7 +27,7 @@
 //! **Write a conversation.** A [`Protocol`] is a state machine: bytes and time come in, bytes and
 //! requests go out through the [`Transport`] that each call is handed. It says how many bytes it
 //! used; the rest is kept and offered again with more, so a protocol needs no buffer. Ready-made
-//! ones are [`http`] and [`line`].
+//! ones are [`http`] and [`line`](mod@line).
 //!
 //! **Run it.** An [`EventLoop`] listens, connects, and runs every connection from the thread that
 //! calls it: [`run`](EventLoop::run) when it owns the thread, [`turn`](EventLoop::turn) when your

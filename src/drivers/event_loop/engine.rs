@@ -16,7 +16,7 @@ use super::accept::ListenerEntry;
 use super::config::Config;
 use super::control::Control;
 use super::drain::Drain;
-use super::entry::Entry;
+use super::entry::{Entry, Incoming};
 use super::mailbox::{Letter, Mailbox};
 use super::stats::Stats;
 use super::tokens;
@@ -168,9 +168,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
     fn note_ready(&mut self, id: ConnectionId, readiness: Readiness) {
         // A stale event finds nobody: the generation differs.
         let Some(entry) = self.connections.get_mut(id) else { return };
-        entry.is_readable |= readiness.readable;
+        let incoming = match (readiness.readable, readiness.hung_up) {
+            (_, true) => Incoming::End,
+            (true, false) => Incoming::Bytes,
+            (false, false) => Incoming::Nothing,
+        };
+        entry.incoming = entry.incoming.max(incoming);
         entry.is_writable |= readiness.writable;
-        entry.is_hung_up |= readiness.hung_up;
         if !entry.is_queued {
             entry.is_queued = true;
             self.queue.push_back(id);

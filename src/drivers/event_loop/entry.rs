@@ -11,12 +11,10 @@ pub(super) struct Entry<S, T> {
     pub(super) connection: Connection<S>,
     /// Taken when the slot is freed, and never missing before.
     pub(super) stream: Option<T>,
-    /// A read is worth trying: no read has met would-block since the system said so.
-    pub(super) is_readable: bool,
+    /// What a read may find.
+    pub(super) incoming: Incoming,
     /// A write is worth trying.
     pub(super) is_writable: bool,
-    /// The system announced an end or an error: it may announce nothing more.
-    pub(super) is_hung_up: bool,
     /// On the ready list. At most once.
     pub(super) is_queued: bool,
     /// On the list of those to be flushed at the end of the round. At most once.
@@ -36,9 +34,8 @@ impl<S, T> Entry<S, T> {
         Self {
             connection,
             stream: Some(stream),
-            is_readable: false,
+            incoming: Incoming::Nothing,
             is_writable: true,
-            is_hung_up: false,
             is_queued: false,
             is_touched: false,
             is_parked: false,
@@ -47,6 +44,18 @@ impl<S, T> Entry<S, T> {
             postponed: 0,
         }
     }
+}
+
+/// What a read may find, as far as the system said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Incoming {
+    /// Nothing: a read has met would-block since the system last said something.
+    Nothing,
+    /// Bytes. The system says when there are more.
+    Bytes,
+    /// An end or an error, and bytes before it. The system may say nothing more, so it is read
+    /// until that is met.
+    End,
 }
 
 /// When a connection is looked at next.
@@ -65,17 +74,23 @@ pub(super) enum Next {
 }
 
 impl<S: 'static, T> Entry<S, T> {
+    /// Whether a read is worth trying.
+    #[inline]
+    pub(super) fn is_readable(&self) -> bool {
+        self.incoming != Incoming::Nothing
+    }
+
     #[inline]
     pub(super) fn next(&mut self, is_overloaded: bool) -> Next {
         let connection = &self.connection;
-        if self.is_armed_for_idle && !self.is_readable && connection.is_quiet() {
+        if self.is_armed_for_idle && !self.is_readable() && connection.is_quiet() {
             return Next::Rest; // The common case; it follows from what is below.
         }
         if connection.stage() == Stage::Closed {
             let is_news = !mem::replace(&mut self.is_leaving, true);
             return if is_news { Next::Leave } else { Next::Rest };
         }
-        let wants_read = self.is_readable && connection.wants_bytes() > 0;
+        let wants_read = self.is_readable() && connection.wants_bytes() > 0;
         // What is touched is flushed anyway.
         let wants_write = self.is_writable && connection.has_output() && !self.is_touched;
         if wants_write || (wants_read && !is_overloaded) || connection.wants_turn() {

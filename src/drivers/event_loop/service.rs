@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::config::{Config, OnPanic};
 use super::engine::Engine;
-use super::entry::{Entry, Next};
+use super::entry::{Entry, Incoming, Next};
 use super::stats::Stats;
 use super::turn::Turn;
 use crate::net::{Network, Read};
@@ -258,7 +258,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         } else if self.entry.connection.wants_turn() {
             self.entry.connection.handle_turn(self.desk, self.state);
             self.note_callback("received");
-        } else if self.entry.is_readable {
+        } else if self.entry.is_readable() {
             self.read();
         }
         self.flush();
@@ -289,19 +289,19 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.stats.reads += 1;
         match self.net.read(stream, &mut self.buffer[..room]) {
             Read::Bytes { count, is_last } => {
-                // An end or an error was announced once, and only a read can fetch it.
-                self.entry.is_readable = !is_last || self.entry.is_hung_up;
+                if is_last && self.entry.incoming == Incoming::Bytes {
+                    self.entry.incoming = Incoming::Nothing;
+                }
                 self.turn.bytes_in += count as u64;
                 let bytes = &self.buffer[..count];
                 self.entry.connection.handle_received(self.desk, self.state, bytes);
                 self.note_callback("received");
             }
             Read::Blocked => {
-                self.entry.is_readable = false;
-                self.entry.is_hung_up = false;
+                self.entry.incoming = Incoming::Nothing;
             }
             Read::End => {
-                self.entry.is_readable = false;
+                self.entry.incoming = Incoming::Nothing;
                 self.entry.connection.handle_end_of_input(self.desk, self.state);
                 self.note_callback("finished");
             }
@@ -321,7 +321,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 
     fn fail(&mut self, reason: CloseReason) {
-        self.entry.is_readable = false;
+        self.entry.incoming = Incoming::Nothing;
         self.entry.connection.handle_failure(self.desk, self.state, reason);
         self.note_callback("closed");
     }

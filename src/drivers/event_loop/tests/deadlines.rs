@@ -120,15 +120,19 @@ fn a_deadline_of_its_own_that_fired_leaves_the_idle_clock_running() {
     rig.listen(Limits::default(), |_| {
         probe(|call, on, _| match call {
             Call::Received(bytes) => {
-                on.set_deadline(on.now() + SECOND);
+                if bytes == b"soon" {
+                    on.set_deadline(on.now() + SECOND);
+                }
                 bytes.len()
             }
             _ => 0,
         })
     });
     let client = rig.client();
-    client.send("x");
-    rig.settle();
+    for word in ["hello", "soon"] {
+        client.send(word);
+        rig.settle();
+    }
     rig.pass(2 * SECOND);
     assert_eq!(rig.count("expired"), 1);
     assert_eq!(rig.engine.wheel.len(), 1, "its timer is armed for what comes next");
@@ -268,6 +272,21 @@ fn p21_after_hours_away_bytes_that_wait_come_before_the_clocks_that_ran_out() {
     assert_eq!(rig.engine.stats().lag, turn.late);
     rig.settle();
     assert!(!clients[0].pipe().is_shut, "it lives on");
+}
+
+#[test]
+fn p21_bytes_that_wait_count_also_where_the_budget_did_not_reach_them() {
+    let mut rig = Rig::echo();
+    let clients = rig.clients(5);
+    clients.iter().for_each(|client| client.send("x"));
+    rig.settle();
+    clients[..4].iter().for_each(|client| client.send("x"));
+    rig.advance(5 * 60 * MINUTE);
+    while rig.engine.next_deadline() == Deadline::Now || rig.count("expired") == 0 {
+        rig.turn_within(Budget::default().connections(1));
+    }
+    assert_eq!(rig.count("expired"), 1);
+    assert!(clients[..4].iter().all(|client| client.take() == b"xx"));
 }
 
 #[test]

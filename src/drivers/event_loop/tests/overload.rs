@@ -103,6 +103,24 @@ fn p09_who_was_not_read_from_under_overload_is_read_when_it_ends() {
 }
 
 #[test]
+fn p09_an_overload_that_ends_as_a_turn_s_time_does_is_followed_by_one_more_turn() {
+    let mut rig = rig(100 << 10);
+    let (client, thin) = (fat(&mut rig), fat(&mut rig));
+    client.send([250; 2]);
+    rig.turn();
+    thin.send([1]);
+    rig.turn();
+    for _ in 0..100 {
+        if rig.engine.next_deadline() != Deadline::Now {
+            break;
+        }
+        let now = rig.net.clock.now();
+        rig.turn_within(Budget::until(now));
+    }
+    assert_eq!((client.take().len(), thin.take().len()), (500 << 10, 1 << 10));
+}
+
+#[test]
 fn p09_nothing_is_accepted_under_overload_and_all_are_after_it() {
     let mut rig = rig(100 << 10);
     let client = fat(&mut rig);
