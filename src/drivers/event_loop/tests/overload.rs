@@ -106,7 +106,7 @@ fn p09_who_was_not_read_from_under_overload_is_read_when_it_ends() {
 fn p09_an_overload_that_ends_as_a_turn_s_time_does_is_followed_by_one_more_turn() {
     let mut rig = rig(100 << 10);
     let (client, thin) = (fat(&mut rig), fat(&mut rig));
-    client.send([250; 2]);
+    client.send([250; 6]);
     rig.turn();
     thin.send([1]);
     rig.turn();
@@ -117,7 +117,7 @@ fn p09_an_overload_that_ends_as_a_turn_s_time_does_is_followed_by_one_more_turn(
         let now = rig.net.clock.now();
         rig.turn_within(Budget::until(now));
     }
-    assert_eq!((client.take().len(), thin.take().len()), (500 << 10, 1 << 10));
+    assert_eq!((client.take().len(), thin.take().len()), (1500 << 10, 1 << 10));
 }
 
 #[test]
