@@ -202,8 +202,7 @@ pub(super) fn parse_head<'b>(
         }
     }
     match scan(window, limits) {
-        Some(Ok(head)) => Parsed::Complete(head),
-        Some(Err(fault)) => Parsed::Fault(fault),
+        Some(parsed) => parsed,
         None => not_at_once(window, scanned, limits),
     }
 }
@@ -225,8 +224,8 @@ fn not_at_once<'b>(window: &[u8], scanned: &mut usize, limits: &HeadLimits) -> P
 
 /// Reads a whole head in which every line is well formed. `None` where that is not what there
 /// is; a fault is one of the headers' meaning or number.
-#[inline]
-fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Result<Head<'b>, HeadFault>> {
+#[inline(always)]
+fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Parsed<'b>> {
     let lead = if window.starts_with(b"\r\n") { 2 } else { 0 };
     let line = &window[lead..];
     let method = match line.first_chunk()? {
@@ -244,14 +243,18 @@ fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Result<Head<'b>, He
     let is_sound = !method.is_empty()
         && !target.is_empty()
         && target.len() <= limits.target
-        && suits_method(method, target);
+        && ((target[0] == b'/' && method.len() < 7) || suits_method(method, target));
     if !is_sound {
         return None;
     }
     let lines = &rest[11..];
     let (length, meaning) = scan_lines(lines, version)?;
     let before = window.len() - lines.len();
-    Some(meaning.map(|meaning| Head {
+    let meaning = match meaning {
+        Ok(meaning) => meaning,
+        Err(fault) => return Some(Parsed::Fault(fault)),
+    };
+    Some(Parsed::Complete(Head {
         method,
         target,
         version,
@@ -267,7 +270,7 @@ fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Result<Head<'b>, He
 }
 
 /// Reads header lines up to the blank one. Gives their length without it, and what they mean.
-#[inline]
+#[inline(always)]
 fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, HeadFault>)> {
     let mut meaning = Meaning::default();
     // A line that is not well formed further on would be told first.

@@ -198,8 +198,10 @@ fn is_absolute(target: &[u8]) -> bool {
 ///
 /// User information is refused (RFC 9110, 4.2.4), and so is the comma that RFC 3986 would allow
 /// in a name: it is what two hosts look like after an intermediary has joined their lines.
+#[inline]
 pub(super) fn is_authority(value: &[u8]) -> bool {
-    port_of(value).is_some()
+    // A name alone is the common case, and one look.
+    (!value.is_empty() && run(value, NAME) == value.len()) || port_of(value).is_some()
 }
 
 /// The colon and port that end an authority, empty when it has none; `None` when it is invalid.

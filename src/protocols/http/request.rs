@@ -9,7 +9,7 @@ use crate::sansio::Address;
 
 /// A request with its whole body.
 pub struct Request<'a> {
-    pub(super) head: Head<'a>,
+    pub(super) head: &'a Head<'a>,
     pub(super) body: &'a [u8],
     pub(super) peer: &'a Address,
 }

@@ -224,7 +224,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             keeps_alive: head.keep_alive && !self.is_last,
         };
         let peer = transport.peer().clone();
-        let request = Request { head: *head, body, peer: &peer };
+        let request = Request { head, body, peer: &peer };
         let mut exchange = Exchange { terms, outcome: Outcome::Open, number: self.number };
         let writer = transport.writer();
         let reply = Reply { writer, exchange: &mut exchange, date, status: StatusCode::OK };
