@@ -80,6 +80,9 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod setters;
+
 pub mod sansio;
 
 mod net;

@@ -50,29 +50,15 @@ impl From<Limits> for ListenOptions {
     }
 }
 
-/// A setter for each field, named like it.
-macro_rules! setters {
-    ($($field:ident: $kind:ty;)*) => {
-        impl ListenOptions {
-            $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-                #[must_use]
-                pub fn $field(mut self, $field: $kind) -> Self {
-                    self.$field = $field;
-                    self
-                }
-            )*
-        }
-    };
-}
-
 setters! {
-    limits: Limits;
-    reuse_address: bool;
-    reuse_port: bool;
-    nodelay: bool;
-    keep_alive: Option<Duration>;
-    only_v6: bool;
+    ListenOptions {
+        limits: Limits;
+        reuse_address: bool;
+        reuse_port: bool;
+        nodelay: bool;
+        keep_alive: Option<Duration>;
+        only_v6: bool;
+    }
 }
 
 impl ListenOptions {

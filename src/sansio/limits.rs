@@ -91,38 +91,24 @@ impl Default for Limits {
     }
 }
 
-/// A setter for each field, named like it.
-macro_rules! setters {
-    ($($field:ident: $kind:ty;)*) => {
-        impl Limits {
-            $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-                #[must_use]
-                pub const fn $field(mut self, $field: $kind) -> Self {
-                    self.$field = $field;
-                    self
-                }
-            )*
-        }
-    };
-}
-
 setters! {
-    connections: usize;
-    connections_per_address: usize;
-    backlog: u32;
-    input: usize;
-    high_water: usize;
-    low_water: usize;
-    output: usize;
-    linger: usize;
-    first_byte: Duration;
-    idle: Duration;
-    message: Duration;
-    write_stall: Duration;
-    closing: Duration;
-    slowest_reader: u32;
-    connect: Duration;
+    Limits {
+        connections: usize;
+        connections_per_address: usize;
+        backlog: u32;
+        input: usize;
+        high_water: usize;
+        low_water: usize;
+        output: usize;
+        linger: usize;
+        first_byte: Duration;
+        idle: Duration;
+        message: Duration;
+        write_stall: Duration;
+        closing: Duration;
+        slowest_reader: u32;
+        connect: Duration;
+    }
 }
 
 impl Limits {

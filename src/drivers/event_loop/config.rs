@@ -57,30 +57,16 @@ impl Default for Config {
     }
 }
 
-/// A setter for each field, named like it.
-macro_rules! setters {
-    ($($field:ident: $kind:ty;)*) => {
-        impl Config {
-            $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-                #[must_use]
-                pub fn $field(mut self, $field: $kind) -> Self {
-                    self.$field = $field;
-                    self
-                }
-            )*
-        }
-    };
-}
-
 setters! {
-    memory: usize;
-    events: usize;
-    read_size: usize;
-    write_size: usize;
-    mailbox: usize;
-    accept_rest: Duration;
-    on_panic: OnPanic;
+    Config {
+        memory: usize;
+        events: usize;
+        read_size: usize;
+        write_size: usize;
+        mailbox: usize;
+        accept_rest: Duration;
+        on_panic: OnPanic;
+    }
 }
 
 impl Config {

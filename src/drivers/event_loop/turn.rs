@@ -51,39 +51,20 @@ impl Default for Budget {
     }
 }
 
+setters! {
+    Budget {
+        connections: usize;
+        accepts: usize;
+        deadlines: usize;
+        requests: usize;
+    }
+}
+
 impl Budget {
     /// The default budget, and nothing begun after `instant`. For a loop with a frame to draw.
     #[must_use]
     pub fn until(instant: Instant) -> Self {
         Self { until: Some(instant), ..Self::default() }
-    }
-
-    /// Sets [`connections`](Self#structfield.connections).
-    #[must_use]
-    pub const fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections;
-        self
-    }
-
-    /// Sets [`accepts`](Self#structfield.accepts).
-    #[must_use]
-    pub const fn accepts(mut self, accepts: usize) -> Self {
-        self.accepts = accepts;
-        self
-    }
-
-    /// Sets [`deadlines`](Self#structfield.deadlines).
-    #[must_use]
-    pub const fn deadlines(mut self, deadlines: usize) -> Self {
-        self.deadlines = deadlines;
-        self
-    }
-
-    /// Sets [`requests`](Self#structfield.requests).
-    #[must_use]
-    pub const fn requests(mut self, requests: usize) -> Self {
-        self.requests = requests;
-        self
     }
 
     /// One of everything, at least: a budget of nothing would leave a loop with work for ever.

@@ -50,29 +50,15 @@ impl Default for Config {
     }
 }
 
-/// A setter for each field, named like it.
-macro_rules! setters {
-    ($($field:ident: $kind:ty;)*) => {
-        impl Config {
-            $(
-                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-                #[must_use]
-                pub const fn $field(mut self, $field: $kind) -> Self {
-                    self.$field = $field;
-                    self
-                }
-            )*
-        }
-    };
-}
-
 setters! {
-    head: usize;
-    target: usize;
-    body: usize;
-    body_timeout: Duration;
-    reply_timeout: Duration;
-    requests_per_turn: usize;
+    Config {
+        head: usize;
+        target: usize;
+        body: usize;
+        body_timeout: Duration;
+        reply_timeout: Duration;
+        requests_per_turn: usize;
+    }
 }
 
 impl Config {
