@@ -6,7 +6,7 @@ use super::*;
 use switchboard::{ConnectionId, Timeout};
 
 #[test]
-fn p02_more_ready_sockets_than_event_slots_are_served_within_one_turn_more() {
+fn p02_rule_5_the_event_buffer_grows_when_it_comes_back_full_and_nobody_waits_long() {
     let mut rig = Rig::with(Config::default().events(8));
     let address = rig.listen(Limits::default(), |_| Echo);
     let mut clients: Vec<_> = (0..20).flat_map(|_| rig.clients(address, 1)).collect();
