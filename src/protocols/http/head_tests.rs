@@ -291,3 +291,39 @@ fn random_bytes_get_one_verdict_within_the_limit() {
         assert!(bytes.len() < limits.head || expected != Verdict::More);
     }
 }
+
+/// A method, a target, headers, and the length of them all.
+type Reading = (String, String, Vec<(String, Vec<u8>)>, usize);
+
+/// What httparse, which everybody uses, reads in a head.
+fn as_httparse_reads(bytes: &[u8]) -> Option<Reading> {
+    let mut storage = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut storage);
+    let Ok(httparse::Status::Complete(length)) = request.parse(bytes) else { return None };
+    let headers = request.headers.iter().map(|it| (it.name.to_owned(), it.value.to_owned()));
+    let headers = headers.collect();
+    Some((request.method?.to_owned(), request.path?.to_owned(), headers, length))
+}
+
+#[test]
+fn httparse_reads_alike_whatever_is_taken_here() {
+    let limits = HeadLimits::default();
+    let mut taken = 0;
+    let mut check = |bytes: &[u8]| {
+        let Verdict::Head { line, headers, length, .. } = at_once(bytes, &limits) else { return };
+        taken += 1;
+        let expected = Some((line.0, line.1, headers, length));
+        assert_eq!(as_httparse_reads(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
+    };
+    for head in TAKEN {
+        check(head);
+        for place in 0..head.len() {
+            for byte in 0..=u8::MAX {
+                let mut changed = head.to_vec();
+                changed[place] = byte;
+                check(&changed);
+            }
+        }
+    }
+    assert!(taken > 10_000, "only {taken} heads were taken");
+}

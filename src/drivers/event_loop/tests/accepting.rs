@@ -193,10 +193,16 @@ fn a_connection_that_is_refused_tells_its_protocol_and_nobody_else() {
 
 #[test]
 fn a_connection_that_never_answers_ends_by_its_deadline() {
-    let mut rig = Rig::new();
-    rig.engine.connect(&address(), Box::new(silent()), Limits::default()).unwrap();
-    rig.pass(Limits::default().connect + SECOND);
-    assert_eq!(rig.seen.reasons, [CloseReason::TimedOut(Timeout::Connect)]);
+    for is_asked in [false, true] {
+        let mut rig = Rig::new();
+        if is_asked {
+            rig.engine.control().connect(address(), silent(), Limits::default());
+        } else {
+            rig.engine.connect(&address(), Box::new(silent()), Limits::default()).unwrap();
+        }
+        rig.pass(Limits::default().connect + SECOND);
+        assert_eq!(rig.seen.reasons, [CloseReason::TimedOut(Timeout::Connect)]);
+    }
 }
 
 #[test]

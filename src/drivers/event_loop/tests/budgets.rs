@@ -225,6 +225,29 @@ fn item_5_between_two_replies_of_a_polite_client_a_greedy_one_gets_one_budget() 
 }
 
 #[test]
+fn a_stream_that_takes_its_time_to_make_stops_when_the_turn_s_is_up() {
+    let mut rig = Rig::with(Config::default().write_size(usize::MAX));
+    let clock = rig.net.clock.clone();
+    rig.listen(Limits::default(), move |_| {
+        probe(|call, on, _| {
+            if let Call::Connected | Call::Writable = call {
+                while !on.is_backpressured() {
+                    on.write(&[7; 30_000]);
+                }
+            }
+            0
+        })
+        .costing(&clock, MILLISECOND)
+    });
+    let client = rig.net.dial();
+    client.pipe().room = usize::MAX;
+    for _ in 0..10 {
+        assert!(short_turn(&mut rig, 3).more);
+    }
+    assert!(client.take().len() > 1_000_000);
+}
+
+#[test]
 fn a_stream_to_a_fast_reader_stops_at_its_budget_of_bytes() {
     let mut rig = Rig::with(Config::default().write_size(100_000));
     rig.listen(Limits::default(), |_| {

@@ -223,6 +223,17 @@ fn silent_costing(clock: &ManualClock, milliseconds: u32) -> impl Protocol<Seen>
 }
 
 #[test]
+fn p17_an_end_that_takes_long_is_named_as_such() {
+    let mut rig = Rig::new();
+    let clock = rig.net.clock.clone();
+    rig.listen(Limits::default(), move |_| silent_costing(&clock, 80));
+    let client = rig.client();
+    client.reset();
+    let longest = rig.turn().longest.unwrap();
+    assert_eq!((longest.callback, longest.time), ("closed", 80 * MILLISECOND));
+}
+
+#[test]
 fn p17_what_the_host_itself_spends_is_blamed_on_no_connection() {
     let mut rig = Rig::echo();
     let client = rig.client();

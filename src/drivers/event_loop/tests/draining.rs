@@ -179,6 +179,24 @@ fn who_connects_during_a_drain_is_counted_and_ends_with_it() {
 }
 
 #[test]
+fn who_connects_out_at_the_very_end_of_a_drain_keeps_it_from_ending_no_longer() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| {
+        probe(|call, on, _| {
+            if let Call::Closed(_) = call {
+                on.connect(address(), silent(), Limits::default());
+            }
+            0
+        })
+    });
+    rig.clients(3);
+    let began = rig.net.clock.now();
+    rig.engine.begin_drain(SECOND);
+    assert_eq!(drained(&mut rig).aborted, 6);
+    assert_eq!(rig.net.clock.now() - began, SECOND);
+}
+
+#[test]
 fn after_a_drain_the_loop_may_listen_and_drain_again() {
     let mut rig = Rig::echo();
     rig.engine.begin_drain(SECOND);

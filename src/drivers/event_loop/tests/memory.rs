@@ -120,6 +120,17 @@ fn p08_a_source_goes_on_when_the_target_that_held_it_is_gone() {
 }
 
 #[test]
+fn a_write_that_came_short_is_not_followed_by_a_vain_one() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| endless(1000));
+    let client = rig.client();
+    client.pipe().room = 10_000;
+    client.send("go");
+    rig.settle();
+    assert_eq!(rig.net.world().tally.writes, 1);
+}
+
+#[test]
 fn a_file_is_sent_in_steps_that_take_no_memory() {
     for can_send_file in [true, false] {
         let mut rig = Rig::new();

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::network::Client;
 use super::*;
 use crate::sansio::{Closing, WhenFull};
 
@@ -90,6 +91,30 @@ fn rule_9_what_is_born_in_a_turn_is_served_in_the_next() {
         assert!(rig.turn().more);
         assert_eq!(rig.count("notified"), turn, "a chain of causes is one link a turn");
     }
+}
+
+#[test]
+fn a_broadcast_reaches_all_others_of_the_same_listener() {
+    let mut rig = Rig::new();
+    for _ in 0..2 {
+        rig.listen(Limits::default(), |_| {
+            probe(|call, on, _| match call {
+                Call::Received(bytes) => {
+                    on.broadcast(Bytes::copy_from_slice(bytes), WhenFull::Drop);
+                    bytes.len()
+                }
+                _ => 0,
+            })
+        });
+    }
+    let clients = rig.clients(3);
+    let stranger = rig.net.dial_from("192.0.2.1", 1);
+    rig.settle();
+    clients[1].send("news");
+    rig.settle();
+    let heard: Vec<_> = clients.iter().map(Client::take).collect();
+    assert_eq!(heard, [&b"news"[..], b"", b"news"]);
+    assert_eq!(stranger.take(), b"");
 }
 
 #[test]
