@@ -226,7 +226,7 @@ fn item_5_between_two_replies_of_a_polite_client_a_greedy_one_gets_one_budget() 
 
 #[test]
 fn a_stream_that_takes_its_time_to_make_stops_when_the_turn_s_is_up() {
-    let mut rig = Rig::with(Config::default().write_size(usize::MAX));
+    let mut rig = Rig::with(Config::default().write_size(10 << 20));
     let clock = rig.net.clock.clone();
     rig.listen(Limits::default(), move |_| {
         probe(|call, on, _| {

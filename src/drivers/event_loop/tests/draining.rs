@@ -17,6 +17,19 @@ fn drained(rig: &mut Rig) -> Drained {
     panic!("the drain never ends: {:?}", rig.engine);
 }
 
+/// What a line protocol may be upgraded to: it says good-bye in its own way.
+fn upgraded() -> impl Protocol<Seen> {
+    probe(|call, on, _| match call {
+        Call::Received(bytes) => bytes.len(),
+        Call::Stopping => {
+            on.write(b"<going away>");
+            on.finish();
+            0
+        }
+        _ => 0,
+    })
+}
+
 /// Idle ones finish at once, those in the middle of a message when it is whole, at a newline.
 fn lines() -> impl Protocol<Seen> {
     let mut is_stopping = false;
@@ -24,6 +37,10 @@ fn lines() -> impl Protocol<Seen> {
     probe(move |call, on, _| match call {
         Call::Received(bytes) => {
             let used = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            if bytes == b"UPGRADE\n" {
+                on.become_protocol(upgraded());
+                return used;
+            }
             on.write(&bytes[..used]);
             is_begun = used < bytes.len();
             if is_stopping && !is_begun {
@@ -50,9 +67,10 @@ fn lines() -> impl Protocol<Seen> {
 fn p18_each_class_of_connection_is_drained_in_its_own_right_way() {
     let mut rig = Rig::new();
     rig.listen(Limits::default(), |_| lines());
-    let [idle, half, stuck, slow] = &rig.clients(4)[..] else { panic!("four") };
+    let [idle, half, stuck, slow, other] = &rig.clients(5)[..] else { panic!("five") };
     half.send("hel");
     stuck.send("nev");
+    other.send("UPGRADE\n");
     slow.pipe().room = 10;
     slow.send("a line that takes its time\n");
     rig.settle();
@@ -62,6 +80,8 @@ fn p18_each_class_of_connection_is_drained_in_its_own_right_way() {
     assert!(rig.net.world().listeners[0].is_closed, "nobody is accepted");
     assert!(late.pipe().token.is_none());
     assert!(idle.pipe().is_shut, "an idle one finishes at once");
+    assert_eq!(other.take(), b"<going away>", "an upgraded one in its own way");
+    other.finish();
     assert!(!half.pipe().is_shut && !slow.pipe().is_shut, "what was begun is not cut off");
     idle.finish();
     half.send("lo\n");
@@ -74,7 +94,7 @@ fn p18_each_class_of_connection_is_drained_in_its_own_right_way() {
     half.finish();
     slow.reset();
     let began = rig.net.clock.now();
-    assert_eq!(drained(&mut rig), Drained { finished: 2, aborted: 1, otherwise: 1 });
+    assert_eq!(drained(&mut rig), Drained { finished: 3, aborted: 1, otherwise: 1 });
     assert!(rig.net.clock.now() - began <= 10 * SECOND);
     assert!(stuck.is_closed());
 }
