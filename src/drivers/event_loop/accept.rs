@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | quiet | readiness | ready |
 //! | ready | would-block | quiet |
-//! | ready | a limit of connections, or the loop overloaded | ready, but waits: nothing is lost, nothing spins |
+//! | ready | a limit of connections, or the loop congested | ready, but waits: nothing is lost, nothing spins |
 //! | ready | failures without end | quiet: the poll announces the next peer |
 //! | ready | descriptors or memory out | ready, but rests: until a timer, or a connection of ours closes |
 //!
@@ -96,7 +96,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     fn may_accept(&self) -> bool {
         let rests = self.accept_rests_until.is_some_and(|until| until > self.desk.now());
-        !rests && !self.is_overloaded()
+        !rests && !self.is_congested()
     }
 
     /// Accepts under the budget, one listener after the other.

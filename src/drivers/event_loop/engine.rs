@@ -62,7 +62,7 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) touched: VecDeque<ConnectionId>,
     /// Connections that are over, to be freed at the end of the round.
     pub(super) leaving: Vec<ConnectionId>,
-    /// Connections not read from because the loop held too much.
+    /// Connections not read from because the loop is congested.
     pub(super) parked: Vec<ConnectionId>,
     /// Readiness fetched by a poll; kept for its allocation.
     pub(super) ready: Vec<Readiness>,
@@ -202,7 +202,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.is_accept_due()
             || self.is_poll_full
             || self.serving.is_some()
-            || (!self.parked.is_empty() && !self.is_overloaded());
+            || (!self.parked.is_empty() && !self.is_congested());
         if has_work {
             return Deadline::Now;
         }

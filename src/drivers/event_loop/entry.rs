@@ -19,7 +19,7 @@ pub(super) struct Entry<S, T> {
     pub(super) is_queued: bool,
     /// On the list of those to be flushed at the end of the round. At most once.
     pub(super) is_touched: bool,
-    /// On the list of those not read from because the loop holds too much. At most once.
+    /// On the list of those not read from because the loop is congested. At most once.
     pub(super) is_parked: bool,
     /// On the list of those to be freed at the end of the round.
     pub(super) is_leaving: bool,
@@ -67,7 +67,7 @@ pub(super) enum Next {
     Arm(Instant),
     /// In the next turn.
     Queue,
-    /// When the loop holds less.
+    /// When the loop is congested no more.
     Park,
     /// It is over: at the end of the round.
     Leave,
@@ -81,7 +81,7 @@ impl<S: 'static, T> Entry<S, T> {
     }
 
     #[inline]
-    pub(super) fn next(&mut self, is_overloaded: bool) -> Next {
+    pub(super) fn next(&mut self, is_congested: bool) -> Next {
         let connection = &self.connection;
         if self.is_armed_for_idle && !self.is_readable() && connection.is_quiet() {
             return Next::Rest; // The common case; it follows from what is below.
@@ -93,7 +93,7 @@ impl<S: 'static, T> Entry<S, T> {
         let wants_read = self.is_readable() && connection.wants_bytes() > 0;
         // What is touched is flushed anyway.
         let wants_write = self.is_writable && connection.has_output() && !self.is_touched;
-        if wants_write || (wants_read && !is_overloaded) || connection.wants_turn() {
+        if wants_write || (wants_read && !is_congested) || connection.wants_turn() {
             // What is on a list already is not put there twice.
             if !mem::replace(&mut self.is_queued, true) {
                 return Next::Queue;

@@ -3,6 +3,9 @@
 //! Marks and caps bound each connection; this bounds their sum. Above it nothing is accepted or
 //! read, and if that does not help, the connection that holds most without making progress is
 //! ended: it costs the others most and serves its peer least.
+//!
+//! Requests that wait to be carried out are bounded by the same means: while there are many,
+//! nothing is read or accepted that might add to them.
 
 use std::cmp::Reverse;
 
@@ -10,11 +13,17 @@ use super::engine::Engine;
 use super::service::Input;
 use super::turn::{Budget, Trouble};
 use crate::net::Network;
-use crate::sansio::{CloseReason, ConnectionId, Stage};
+use crate::sansio::{CloseReason, ConnectionId, Desk, Stage};
 
 impl<S: 'static, N: Network> Engine<S, N> {
     pub(super) const fn is_overloaded(&self) -> bool {
         self.desk.held() > self.allowance()
+    }
+
+    /// Whether nothing should be read or accepted now.
+    #[inline]
+    pub(super) fn is_congested(&self) -> bool {
+        is_congested(&self.desk, self.allowance())
     }
 
     /// Bytes that may be held. In an overload it is a little less, so that it ends with room for
@@ -29,13 +38,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     pub(super) fn shed_load(&mut self, _: &Budget, state: &mut S) {
         if !self.is_overloaded() {
             self.is_overload_told = false;
-            for id in std::mem::take(&mut self.parked) {
-                if let Some(entry) = self.connections.get_mut(id) {
-                    entry.is_parked = false;
-                    self.enqueue(id);
-                }
-            }
-            return;
+            return self.unpark();
         }
         if !std::mem::replace(&mut self.is_overload_told, true) {
             self.turn.trouble = Some(Trouble::Overloaded);
@@ -45,8 +48,21 @@ impl<S: 'static, N: Network> Engine<S, N> {
             if !self.is_overloaded() || !self.may_begin() {
                 return;
             }
-            log::warn!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
+            log::debug!("connection {id} is ended: the loop holds {} bytes", self.desk.held());
             self.touch(id, Input::Fail(CloseReason::Overloaded), state);
+        }
+    }
+
+    /// Lets those be read from that were not because of a congestion, if it is over.
+    fn unpark(&mut self) {
+        if self.is_congested() {
+            return;
+        }
+        for id in std::mem::take(&mut self.parked) {
+            if let Some(entry) = self.connections.get_mut(id) {
+                entry.is_parked = false;
+                self.enqueue(id);
+            }
         }
     }
 
@@ -72,3 +88,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
 /// To find them takes a look at every connection, so it is done once a turn.
 const MOST_ENDED_AT_ONCE: usize = 16;
+
+/// See [`Engine::is_congested`].
+#[inline]
+pub(super) fn is_congested<S>(desk: &Desk<S>, allowance: usize) -> bool {
+    desk.held() > allowance || desk.request_count() >= MOST_REQUESTS
+}
+
+/// As many requests as a turn carries out may wait. A peer's input, in small messages of which
+/// each asks for a broadcast, could ask for much more.
+pub(super) const MOST_REQUESTS: usize = 4096;

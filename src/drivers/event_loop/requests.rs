@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::mailbox::Letter;
+use super::overload::MOST_REQUESTS;
 use super::service::Input;
 use super::turn::{Budget, Ended};
 use crate::net::Network;
@@ -21,7 +22,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if !self.mailbox.is_pending() && self.letters.is_empty() {
             return;
         }
-        let most = budget.requests.saturating_sub(self.letters.len());
+        // What a letter asks for would only wait elsewhere while many requests wait.
+        let is_full = self.desk.request_count() >= MOST_REQUESTS;
+        let most = if is_full { 0 } else { budget.requests };
+        let most = most.saturating_sub(self.letters.len());
         let orders = self.mailbox.take(&mut self.letters, most);
         if let Some(grace) = orders.drain {
             self.begin_drain(grace);

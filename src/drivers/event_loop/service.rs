@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::config::{Config, OnPanic};
 use super::engine::Engine;
 use super::entry::{Entry, Incoming, Next};
+use super::overload::is_congested;
 use super::stats::Stats;
 use super::turn::Turn;
 use crate::net::{Network, Read};
@@ -117,6 +118,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> Option<R> {
         let allowance = self.allowance();
         let entry = self.connections.get_mut(id)?;
+        let is_congested_now = is_congested(&self.desk, allowance);
         let mut service = Service {
             id,
             entry,
@@ -127,7 +129,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             stats: &mut self.stats,
             turn: &mut self.turn,
             until: self.until,
-            allowance,
+            is_congested: is_congested_now,
             state,
         };
         self.serving = Some(id);
@@ -137,8 +139,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             log::error!("connection {id} is closed: its protocol panicked");
             entry.connection.handle_panic(&mut self.desk);
         }
-        let is_overloaded = self.desk.held() > allowance;
-        let next = entry.next(is_overloaded);
+        let next = entry.next(is_congested(&self.desk, allowance));
         self.follow(id, next);
         result
     }
@@ -154,9 +155,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Decides again when a connection is looked at next, something about it having changed.
     pub(super) fn look_again(&mut self, id: ConnectionId) {
-        let is_overloaded = self.is_overloaded();
+        let is_congested = self.is_congested();
         let Some(entry) = self.connections.get_mut(id) else { return };
-        let next = entry.next(is_overloaded);
+        let next = entry.next(is_congested);
         self.follow(id, next);
     }
 
@@ -208,8 +209,8 @@ struct Service<'a, S, N: Network> {
     turn: &'a mut Turn,
     /// When the turn's time is up.
     until: Option<Instant>,
-    /// Bytes that all connections together may hold.
-    allowance: usize,
+    /// Nothing is to be read now.
+    is_congested: bool,
     state: &'a mut S,
 }
 
@@ -283,7 +284,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     fn read(&mut self) {
         let room = self.entry.connection.wants_bytes().min(self.buffer.len());
         let Some(stream) = &mut self.entry.stream else { return };
-        if room == 0 || self.desk.held() > self.allowance {
+        if room == 0 || self.is_congested {
             return;
         }
         self.stats.reads += 1;

@@ -1,8 +1,11 @@
 //! The budget in bytes of the whole loop.
 
+use bytes::Bytes;
+
 use super::network::Client;
 use super::*;
 use crate::drivers::event_loop::Trouble;
+use crate::sansio::WhenFull;
 
 /// Answers each byte with so many kilobytes as it says, and stops reading at a zero.
 fn answering() -> impl Protocol<Seen> {
@@ -156,4 +159,54 @@ fn stalled_connections_are_ended_a_few_in_each_turn() {
     }
     rig.settle();
     assert!(rig.open() > 0);
+}
+
+/// Passes every byte on to everybody else.
+fn chat() -> impl Protocol<Seen> {
+    probe(|call, on, _| match call {
+        Call::Received(bytes) => {
+            for byte in bytes {
+                on.broadcast(Bytes::copy_from_slice(&[*byte]), WhenFull::Drop);
+            }
+            bytes.len()
+        }
+        _ => 0,
+    })
+}
+
+#[test]
+fn a_flood_of_requests_is_left_with_those_who_make_it() {
+    let mut rig = Rig::with(Config::default().read_size(1000));
+    rig.listen(Limits::default(), |_| chat());
+    let clients = rig.clients(50);
+    clients.iter().for_each(|client| client.pipe().room = usize::MAX);
+    clients[0].send(vec![7; 100_000]);
+    clients[1].send("!");
+    let mut most = 0;
+    for _ in 0..300 {
+        rig.turn();
+        most = most.max(rig.engine.desk.request_count());
+    }
+    assert!(most <= 4096 + 1000, "{most} requests wait");
+    assert!(clients[0].pipe().inbound.len() > 50_000, "it is not read from meanwhile");
+    rig.settle();
+    assert!(clients[0].pipe().inbound.is_empty() && rig.engine.parked.is_empty());
+    assert_eq!((clients[0].take(), clients[2].take().len()), (b"!".to_vec(), 100_001));
+}
+
+#[test]
+fn broadcasts_from_other_threads_wait_in_the_mailbox_until_their_turn() {
+    let mut rig = Rig::with(Config::default().mailbox(1000));
+    let listener = rig.listen(Limits::default(), |_| chat());
+    rig.clients(500);
+    let handle = rig.engine.handle();
+    let mut refused = 0;
+    for _ in 0..50 {
+        while handle.broadcast(listener, "x", WhenFull::Drop).is_ok() {}
+        refused += 1;
+        rig.turn();
+        let waiting = rig.engine.desk.request_count();
+        assert!(waiting <= 4096 + 1000, "{waiting} requests wait");
+    }
+    assert_eq!(refused, 50);
 }
