@@ -147,7 +147,7 @@ impl Limits {
 /// The end of a `timeout` that begins `now`. One that is too long for an `Instant` ends when
 /// nobody waits for it any more.
 #[inline]
-pub(super) fn after(now: Instant, timeout: Duration) -> Instant {
+pub(crate) fn after(now: Instant, timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or_else(|| now + CENTURY)
 }
 

@@ -58,6 +58,7 @@ pub use error::{Error, Misuse};
 pub use file_range::FileRange;
 pub use layer::{Layer, LayerFault};
 pub use limits::Limits;
+pub(crate) use limits::after;
 pub use line::Origin;
 pub use outbound::{MAX_SLICES, Output};
 pub use phase::Stage;

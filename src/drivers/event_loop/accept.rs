@@ -16,9 +16,9 @@ use std::sync::Arc;
 use super::engine::{Engine, Factory, Peer};
 use super::service::guarded;
 use super::tokens;
-use super::turn::{Budget, Trouble, after};
+use super::turn::{Budget, Trouble};
 use crate::net::{Accept, ListenOptions, Network};
-use crate::sansio::{Address, Error, ListenerId, Misuse, Origin};
+use crate::sansio::{Address, Error, ListenerId, Misuse, Origin, after};
 
 /// A listener and what it makes of its peers.
 pub(super) struct ListenerEntry<S, T> {

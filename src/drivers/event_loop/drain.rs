@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::service::Input;
-use super::turn::{Budget, Ended, after};
+use super::turn::{Budget, Ended};
 use crate::net::Network;
-use crate::sansio::{CloseReason, Stage};
+use crate::sansio::{CloseReason, Stage, after};
 
 /// How the connections ended that were open when a drain began, or opened during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -325,9 +325,3 @@ impl<S: 'static, N: Network> Engine<S, N> {
         turn
     }
 }
-
-/// The instant `time` after `now`. What is too long for an `Instant` ends when nobody waits.
-pub(super) fn after(now: Instant, time: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    now.checked_add(time).unwrap_or_else(|| now + CENTURY)
-}
