@@ -1,7 +1,7 @@
 //! Reading and writing TCP. Would-block and interrupted end here.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read as _, Write as _};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Stream {
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> Read {
-        match uninterrupted(|| (&self.socket).read(buffer)) {
+        match uninterrupted(|| self.socket.try_io(|| receive(&self.socket, buffer))) {
             Ok(0) => Read::End,
             Ok(count) => {
                 Read::Bytes { count, is_last: SHORT_READ_EXHAUSTS && count < buffer.len() }
@@ -62,7 +62,7 @@ impl Stream {
         let result = if is_more_coming {
             uninterrupted(|| self.socket.try_io(|| send_more(&self.socket, bytes)))
         } else {
-            uninterrupted(|| (&self.socket).write(bytes))
+            uninterrupted(|| self.socket.try_io(|| send(&self.socket, bytes)))
         };
         outcome(result, bytes.len())
     }
@@ -114,6 +114,30 @@ fn outcome(result: io::Result<usize>, offered: usize) -> Write {
     }
 }
 
+/// recv(2) without the C library's wrapper, a point of cancellation for threads we do not cancel.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+fn receive(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::net::recv(socket, buffer, rustix::net::RecvFlags::empty())?.0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn receive(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut socket, buffer)
+}
+
+/// Without SIGPIPE, as std writes everywhere.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(socket, bytes, rustix::net::SendFlags::NOSIGNAL)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn send(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    io::Write::write(&mut socket, bytes)
+}
+
 /// writev(2) has no flag against SIGPIPE, sendmsg(2) has. std asks for it on apple's sockets.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 fn send_slices(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -124,7 +148,7 @@ fn send_slices(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> 
 
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 fn send_slices(mut socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    socket.write_vectored(slices)
+    io::Write::write_vectored(&mut socket, slices)
 }
 
 /// Lets the system put these bytes and the next into one packet.
@@ -135,8 +159,8 @@ fn send_more(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send_more(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    socket.write(bytes)
+fn send_more(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    send(socket, bytes)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
