@@ -62,8 +62,9 @@ pub(crate) trait Network {
     fn close_listener(&mut self, listener: Self::Listener);
 
     /// Begins to connect. How it went is asked with [`is_connected`](Self::is_connected) when
-    /// the stream is ready.
-    fn connect(&mut self, address: &Address) -> io::Result<Self::Stream>;
+    /// the stream is ready. `None` says that too many wait there already: nothing will announce
+    /// when they are fewer, so it is to be tried again after a while.
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Self::Stream>>;
 
     /// Whether a connecting stream is connected; an error is why it never will be.
     fn is_connected(&mut self, stream: &mut Self::Stream) -> io::Result<bool>;

@@ -145,9 +145,9 @@ impl Network for SystemNetwork {
         }
     }
 
-    fn connect(&mut self, address: &Address) -> io::Result<Stream> {
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Stream>> {
         let Address::Tcp(address) = address else { return Err(unsupported()) };
-        Stream::connect(*address)
+        Stream::connect(*address).map(Some)
     }
 
     fn is_connected(&mut self, stream: &mut Stream) -> io::Result<bool> {

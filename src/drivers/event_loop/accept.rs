@@ -179,7 +179,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         };
         let is_wildcard = origin.local().is_none();
         let local = if is_wildcard { self.net.local(&stream) } else { None };
-        let (id, registered) = self.add(stream, peer, protocol, origin);
+        let (id, registered) = self.add(Some(stream), peer, protocol, origin);
         if let Err(error) = registered {
             self.connections.remove(id);
             return self.rest(&error);

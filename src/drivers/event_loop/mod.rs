@@ -6,6 +6,7 @@
 
 mod accept;
 mod config;
+mod connecting;
 mod control;
 mod drain;
 mod engine;
