@@ -4,6 +4,7 @@
 //! name that says what the platform does. What is above asks a [`Network`], which is the system
 //! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
 
+mod calls;
 mod clock;
 mod listener;
 mod options;
@@ -12,6 +13,8 @@ mod platform;
 mod signals;
 mod stream;
 mod system;
+#[cfg(unix)]
+mod unix;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
