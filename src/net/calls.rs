@@ -11,6 +11,7 @@ pub(super) use std::os::windows::io::AsSocket as AsSystem;
 
 use socket2::SockRef;
 
+/// recv(2) without the C library's wrapper, a point of cancellation for threads we do not cancel.
 #[cfg(unix)]
 #[inline]
 pub(super) fn receive(socket: &impl AsSystem, buffer: &mut [u8]) -> io::Result<usize> {

@@ -25,6 +25,7 @@ use crate::sansio::Address;
 
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
+use clock::Ticks;
 pub use options::ListenOptions;
 pub(crate) use system::SystemNetwork;
 
@@ -39,6 +40,12 @@ pub(crate) trait Network {
 
     /// The monotonic time now.
     fn now(&mut self) -> Instant;
+
+    /// Whether time has passed since this was last asked, where that can be told for less than
+    /// reading the clock costs: to the tick, of some milliseconds.
+    fn has_ticked(&mut self) -> bool {
+        true
+    }
 
     /// The wall clock now.
     fn wall_time(&mut self) -> SystemTime;

@@ -10,7 +10,7 @@ use mio::{Events, Poll, Registry, Token, Waker};
 
 use super::listener::Listener;
 use super::stream::Stream;
-use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Wake, Write, platform};
+use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Ticks, Wake, Write, platform};
 use crate::sansio::Address;
 
 /// mio's poll, and sockets of the system. Sources are edge-triggered, always.
@@ -19,6 +19,7 @@ pub(crate) struct SystemNetwork {
     poll: Poll,
     events: Events,
     clock: Clock,
+    ticks: Ticks,
     can_send_file: bool,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<super::signals::StopSignals>,
@@ -30,6 +31,7 @@ impl SystemNetwork {
             poll: Poll::new()?,
             events: Events::with_capacity(event_capacity),
             clock,
+            ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
@@ -120,6 +122,11 @@ impl Network for SystemNetwork {
     #[inline]
     fn now(&mut self) -> Instant {
         self.clock.now()
+    }
+
+    #[inline]
+    fn has_ticked(&mut self) -> bool {
+        self.ticks.have_moved(&self.clock)
     }
 
     fn wall_time(&mut self) -> SystemTime {

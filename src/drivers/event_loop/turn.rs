@@ -106,6 +106,10 @@ impl Deadline {
 }
 
 /// The callback that took longest.
+///
+/// A turn with a time budget ([`Budget::until`]) times every callback. Any other reads the clock
+/// once the system's has ticked, every 1 to 10 ms: a callback that takes no tick may go unseen,
+/// and what others took since the last reading, a tick at most, is counted to the one that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongestCallback {
@@ -161,7 +165,7 @@ pub struct Turn {
     pub next: Deadline,
     /// How late the most overdue deadline was: a host that was away sees it here.
     pub late: Duration,
-    /// The callback that took longest.
+    /// The callback that took longest, of those that were timed.
     pub longest: Option<LongestCallback>,
     /// Trouble that began in this turn.
     pub trouble: Option<Trouble>,
