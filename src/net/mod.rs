@@ -4,6 +4,7 @@
 //! name that says what the platform does. What is above asks a [`Network`], which is the system
 //! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
 
+mod calls;
 mod clock;
 mod listener;
 mod options;
@@ -12,6 +13,8 @@ mod platform;
 mod signals;
 mod stream;
 mod system;
+#[cfg(unix)]
+mod unix;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -69,8 +72,9 @@ pub(crate) trait Network {
     fn close_listener(&mut self, listener: Self::Listener);
 
     /// Begins to connect. How it went is asked with [`is_connected`](Self::is_connected) when
-    /// the stream is ready.
-    fn connect(&mut self, address: &Address) -> io::Result<Self::Stream>;
+    /// the stream is ready. `None` says that too many wait there already: nothing will announce
+    /// when they are fewer, so it is to be tried again after a while.
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Self::Stream>>;
 
     /// Whether a connecting stream is connected; an error is why it never will be.
     fn is_connected(&mut self, stream: &mut Self::Stream) -> io::Result<bool>;

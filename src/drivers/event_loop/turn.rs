@@ -211,10 +211,11 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 9;
+        const STAGES: usize = 10;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
             Self::serve_ready,
             Self::accept,
+            Self::connect_again,
             Self::fire_deadlines,
             Self::take_letters,
             Self::carry_out_requests,
