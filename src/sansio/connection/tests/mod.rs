@@ -24,3 +24,4 @@ mod output;
 mod own_deadline;
 mod panics;
 mod random;
+mod relaying;
