@@ -101,5 +101,5 @@ pub use protocols::http;
 pub use protocols::{line, relay};
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
-    ListenerId, Misuse, Protocol, Remote, Timeout, Transport, WhenFull,
+    ListenerId, Misuse, Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
 };

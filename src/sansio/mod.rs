@@ -48,7 +48,7 @@ mod request;
 mod transport;
 mod writer;
 
-pub use address::Address;
+pub use address::{Address, UdpAddress, UnixAddress};
 pub use closing::{Blame, CloseReason, Closed, Closing, Timeout};
 pub use connection::{Connection, Wire};
 pub use connection_id::{ConnectionId, ListenerId};
