@@ -95,7 +95,7 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
-pub use net::{ListenOptions, ManualClock};
+pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
 pub use protocols::line;
