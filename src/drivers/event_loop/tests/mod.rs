@@ -21,6 +21,7 @@ mod panics;
 mod ports;
 mod posting;
 mod readiness;
+mod relaying;
 mod requests;
 mod world;
 
