@@ -64,7 +64,9 @@
 //! with the feature `signals` the loop does so on SIGINT and SIGTERM.
 //!
 //! **Test.** A [`Connection`] runs a protocol with no socket and no clock, by hand
-//! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop.
+//! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop; the
+//! feature `simulation` runs the loop itself on a network made of one seed, with every fault
+//! that a network has.
 //!
 //! # What it is not
 //!
@@ -77,6 +79,7 @@
 //! | --- | --- | --- |
 //! | `http` | yes | [`http`]: an HTTP/1.1 server protocol and a handler that serves a folder |
 //! | `signals` | no | `EventLoop::drain_on_signals`, on Unix |
+//! | `simulation` | no | `simulation`: the event loop on a simulated network, for your tests |
 
 #![forbid(unsafe_code)]
 
@@ -95,6 +98,8 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
+#[cfg(feature = "simulation")]
+pub use drivers::simulation;
 pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;

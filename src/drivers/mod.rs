@@ -2,3 +2,5 @@
 //! [`Connection`](crate::sansio::Connection)s, and decides whose turn it is.
 
 pub mod event_loop;
+#[cfg(feature = "simulation")]
+pub mod simulation;

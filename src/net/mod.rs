@@ -32,6 +32,8 @@ pub(crate) use clock::Clock;
 pub use clock::ManualClock;
 use clock::Ticks;
 pub use options::ListenOptions;
+#[cfg(feature = "simulation")]
+pub(crate) use platform::read_at;
 pub(crate) use system::SystemNetwork;
 
 /// What the engine needs of a world: a clock, a poller, and sockets.

@@ -164,7 +164,7 @@ fn is_sigpipe_ignored(status: &str) -> bool {
 }
 
 /// Reads part of a file without moving its position.
-pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         #[cfg(unix)]
         let result = std::os::unix::fs::FileExt::read_at(file, buffer, offset);

@@ -184,6 +184,17 @@ impl<S> Transport<'_, S> {
     }
 }
 
+#[cfg(feature = "simulation")]
+impl<S> Transport<'_, S> {
+    /// Puts something around the protocol that was asked to take over in this call, if one was.
+    pub(crate) fn wrap_successor(
+        &mut self,
+        wrap: impl FnOnce(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
+    ) {
+        self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
+    }
+}
+
 /// Who is talking, and others.
 impl<S> Transport<'_, S> {
     /// This connection's name, for others to reach it by.

@@ -40,10 +40,14 @@ use crate::sansio::{
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
-use engine::Engine;
+pub(super) use engine::Engine;
+#[cfg(feature = "simulation")]
+pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
 pub use stats::Stats;
+#[cfg(feature = "simulation")]
+pub(super) use tokens::of_connection as token_of;
 pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 
 /// An event loop: it listens, connects, and runs every connection from the thread that calls it.
