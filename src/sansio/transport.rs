@@ -193,6 +193,32 @@ impl<S> Transport<'_, S> {
     ) {
         self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
     }
+
+    /// How many requests wait: [`wrap_connecting`](Self::wrap_connecting) is told.
+    pub(crate) fn request_count(&self) -> usize {
+        self.desk.request_count()
+    }
+
+    /// Puts something around the protocols for which connections were asked since there were so
+    /// many requests.
+    pub(crate) fn wrap_connecting(
+        &mut self,
+        since: usize,
+        wrap: impl Fn(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
+    ) {
+        let since = since.min(self.desk.requests.len());
+        let added = self.desk.requests.split_off(since);
+        self.desk.requests.extend(added.into_iter().map(|request| match request {
+            Request::Connect { address, protocol, limits } => {
+                Request::Connect { address, protocol: wrap(protocol), limits }
+            }
+            request @ (Request::Send { .. }
+            | Request::Broadcast { .. }
+            | Request::Close { .. }
+            | Request::Notify { .. }
+            | Request::Release { .. }) => request,
+        }));
+    }
 }
 
 /// Who is talking, and others.

@@ -216,7 +216,9 @@ impl World {
         let Client { link, side, .. } = self.clients[number];
         let who = Who::Client(number);
         if self.strikes(Fault::StoppedReader, who) {
-            self.clients[number].reading = Reading::Stopped;
+            let client = &mut self.clients[number];
+            (client.reading, client.progress) = (Reading::Stopped, Progress::Staying);
+            client.excuse = Some("stopped reading".to_owned());
             self.links[link].is_hurt = true;
         }
         if self.strikes(Fault::Reset, who) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::dice::Dice;
-use super::failure::Failure;
+use super::failure::{Failure, lines_shown};
 use super::faults::Faults;
 use super::ledger::SharedLedger;
 use super::network::Simulated;
@@ -381,12 +381,9 @@ impl Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         if self.is_needed {
-            let trace = self.ledger.lock().trace.tail(LINES_SHOWN);
+            let trace = self.ledger.lock().trace.tail(lines_shown());
             let finding = "a panic left a turn".to_owned();
             eprintln!("{}", Failure { seed: self.seed, finding, trace });
         }
     }
 }
-
-/// Lines of the trace in a failure.
-pub(super) const LINES_SHOWN: usize = 60;

@@ -21,7 +21,8 @@ impl fmt::Display for Failure {
         writeln!(f, "seed {seed}, the last that happened:")?;
         f.write_str(trace)?;
         writeln!(f, "seed {seed}: {finding}")?;
-        write!(f, "to repeat it, name the test: SWITCHBOARD_SEED={seed} cargo test NAME")
+        writeln!(f, "to repeat it, name the test: SWITCHBOARD_SEED={seed} cargo test NAME")?;
+        write!(f, "SWITCHBOARD_TRACE=10000 beside it shows so many lines")
     }
 }
 
@@ -40,11 +41,20 @@ pub struct Seeds {
 /// The first `count` seeds, unless the environment says otherwise: see [`Seeds`].
 #[must_use]
 pub fn seeds(count: u64) -> Seeds {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.trim().parse().ok());
     match number("SWITCHBOARD_SEED") {
         Some(seed) => Seeds { next: seed, end: seed.saturating_add(1) },
         None => Seeds { next: 0, end: number("SWITCHBOARD_SEEDS").unwrap_or(count) },
     }
+}
+
+/// How many lines of the trace a failure shows: 60, or `SWITCHBOARD_TRACE`.
+pub(super) fn lines_shown() -> usize {
+    number("SWITCHBOARD_TRACE").and_then(|lines| usize::try_from(lines).ok()).unwrap_or(60)
+}
+
+/// A number in the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.trim().parse().ok())
 }
 
 impl Iterator for Seeds {

@@ -76,8 +76,10 @@ impl<S: 'static> Recorder<S> {
         }
         self.check_output(id, transport.unsent());
         self.is_in_call = true;
+        let requests = transport.request_count();
         let result = call(&mut *self.inner, transport);
         self.is_in_call = false;
+        self.join(transport, requests);
         self.queued = self.carried(id).out + transport.unsent();
         result
     }
@@ -103,6 +105,12 @@ impl<S: 'static> Recorder<S> {
                 format!("{read} bytes were read and {used} used, and {offered} others are offered")
             });
         }
+    }
+
+    /// Who converses on a connection that was asked for is watched, too.
+    fn join(&self, transport: &mut Transport<'_, S>, requests: usize) {
+        let ledger = &self.ledger;
+        transport.wrap_connecting(requests, |inner| Box::new(Self::new(inner, ledger.clone())));
     }
 
     /// A successor is watched from where its predecessor ends.
@@ -228,8 +236,10 @@ impl<S: 'static> Protocol<S> for Recorder<S> {
         }
         self.progress = Progress::Over;
         self.is_in_call = true;
+        let requests = transport.request_count();
         self.inner.closed(transport, state, closed);
         self.is_in_call = false;
+        self.join(transport, requests);
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use super::failure::lines_shown;
+
 /// Who an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
@@ -45,7 +47,8 @@ impl Trace {
     pub(super) fn new() -> Self {
         let records = VecDeque::new();
         let (digest, at) = (Digest::new(), Duration::ZERO);
-        Self { records, capacity: KEPT, digest, count: 0, at }
+        let capacity = lines_shown().max(KEPT);
+        Self { records, capacity, digest, count: 0, at }
     }
 
     /// Keeps every event, not the last alone.
@@ -139,7 +142,7 @@ impl Digest {
     }
 }
 
-/// So many events are kept, unless all are asked for.
+/// So many events are kept at least.
 const KEPT: usize = 512;
 
 #[cfg(test)]

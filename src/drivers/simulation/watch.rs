@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::client::Seen;
-use super::driver::{ClientId, LINES_SHOWN, Simulation};
-use super::failure::Failure;
+use super::driver::{ClientId, Simulation};
+use super::failure::{Failure, lines_shown};
 use super::faults::Struck;
 use crate::drivers::event_loop::{Budget, Control, Deadline, Handle, Stats, Trouble, Turn};
 use crate::sansio::{Closing, Connection, ConnectionId, Stage};
@@ -233,7 +233,7 @@ impl<S: 'static> Simulation<S> {
     }
 
     pub(super) fn failure(&self, finding: String) -> Failure {
-        let trace = self.ledger.lock().trace.tail(LINES_SHOWN);
+        let trace = self.ledger.lock().trace.tail(lines_shown());
         Failure { seed: self.seed, finding, trace }
     }
 }

@@ -1,0 +1,56 @@
+//! The mixed scenario: a web server, a chat and a tool on one loop, and clients of every kind,
+//! on a network made of one seed.
+//!
+//! `SWITCHBOARD_SEEDS=1000` widens it, `SWITCHBOARD_SEED=7` repeats one.
+
+#![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
+
+mod acts;
+mod coverage;
+mod doors;
+mod play;
+mod reality;
+
+use std::panic;
+
+use coverage::Coverage;
+use switchboard::simulation::{Failure, seeds};
+
+/// So many seeds reach everything that must be reached.
+const SEEDS: u64 = 60;
+
+#[test]
+fn a_mixed_crowd_is_served_on_any_network_and_everything_is_reached() {
+    silence_intended_panics();
+    let mut coverage = Coverage::default();
+    for seed in seeds(SEEDS) {
+        play::mixed(seed, &mut coverage).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    println!("{coverage}");
+    if coverage.seeds >= SEEDS {
+        assert_eq!(coverage.missed(), [""; 0], "never reached in {} seeds", coverage.seeds);
+    }
+}
+
+#[test]
+fn one_seed_gives_one_trace_and_another_seed_another() {
+    silence_intended_panics();
+    let trace = |seed| -> Result<(String, u64), Failure> {
+        let simulation = play::mixed_with_trace(seed)?;
+        Ok((simulation.trace(), simulation.trace_digest()))
+    };
+    let [first, second, other] = [4, 4, 5].map(|seed| trace(seed).unwrap());
+    assert!(first.0.lines().count() > 1000);
+    assert!(first == second, "two runs of one seed differ");
+    assert_ne!(first.1, other.1);
+}
+
+/// The tool panics when it is asked to, and the loop goes on.
+fn silence_intended_panics() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if info.payload_as_str() != Some("it was asked to") {
+            report(info);
+        }
+    }));
+}
