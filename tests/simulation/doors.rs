@@ -187,7 +187,7 @@ impl Session<Hall> for Tool {
             b"first" => {
                 // The oldest is told, and may have gone meanwhile.
                 let first = hall.tools.first().copied().unwrap_or(transport.id());
-                transport.notify(first, Box::new("first\n"));
+                transport.notify(first, Box::new(transport.id()));
             }
             line => transport.write(&[line, b"!\n"].concat()),
         }
@@ -207,8 +207,8 @@ impl Session<Hall> for Tool {
         _: &mut Hall,
         message: Box<dyn std::any::Any + Send>,
     ) {
-        if let Ok(text) = message.downcast::<&str>() {
-            transport.write(text.as_bytes());
+        if let Ok(from) = message.downcast::<ConnectionId>() {
+            transport.send(*from, "first\n".into(), WhenFull::Close);
         }
     }
 

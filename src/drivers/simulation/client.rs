@@ -239,7 +239,8 @@ impl World {
     /// A step will never be done.
     fn give_up(&mut self, number: usize, problem: String, is_excusable: bool) {
         let Client { link, side, ref script, .. } = self.clients[number];
-        if is_excusable && (script.is_tolerant || self.links[link].is_hurt) {
+        let is_excused = is_excusable && (script.is_tolerant || self.links[link].is_hurt);
+        if is_excused || script.is_loose {
             self.note(Who::Client(number), "gives up", None);
             self.clients[number].excuse = Some(problem);
         } else {

@@ -161,10 +161,20 @@ impl<S: 'static> Simulation<S> {
         P: Protocol<S>,
         F: FnMut(Peer) -> P + Send + 'static,
     {
+        let factory = Box::new(move |peer| Box::new(factory(peer)) as _);
+        self.listen_boxed(address.try_into()?, &options.into(), factory)
+    }
+
+    pub(super) fn listen_boxed(
+        &mut self,
+        address: Address,
+        options: &ListenOptions,
+        mut factory: Factory<S>,
+    ) -> Result<ListenerId, Error> {
         let ledger = self.ledger.clone();
         let watched: Factory<S> =
-            Box::new(move |peer| Box::new(Recorder::new(Box::new(factory(peer)), ledger.clone())));
-        self.engine.listen(address.try_into()?, &options.into(), watched)
+            Box::new(move |peer| Box::new(Recorder::new(factory(peer), ledger.clone())));
+        self.engine.listen(address, options, watched)
     }
 
     /// Opens a connection to `address` on which `protocol` converses: see

@@ -59,6 +59,8 @@ pub struct Script {
     pub(super) delay: Duration,
     pub(super) ip: Option<String>,
     pub(super) is_tolerant: bool,
+    /// Whatever comes is no failure.
+    pub(super) is_loose: bool,
 }
 
 /// An empty script.

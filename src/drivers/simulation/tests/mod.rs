@@ -50,3 +50,17 @@ fn every_harmless_fault_leaves_an_echo_as_it_is() {
     }
     println!("{:?}", struck.missed().collect::<Vec<_>>());
 }
+
+#[test]
+fn a_check_of_an_echo_passes() {
+    let text = "abc".repeat(1000);
+    let report = check(
+        || Echo,
+        [
+            script().send("abc").expect("abc").close(),
+            script().send(&text).finish_writing().expect(&text).expect_end(),
+        ],
+        0..20,
+    );
+    assert_eq!(report.runs, 2 + 20 * 3);
+}
