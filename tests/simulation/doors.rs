@@ -1,5 +1,6 @@
 //! What listens in the mixed scenario: HTTP, a chat, and a tool that does what a line says.
 
+use std::any::Any;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -9,8 +10,7 @@ use switchboard::http::{self, BodyWriter, Flow, Source};
 use switchboard::line::{Line, Session};
 use switchboard::sansio::CloseReason;
 use switchboard::{
-    Bytes, Closed, Closing, ConnectionId, FileRange, Limits, Peer, Protocol, Timeout, Transport,
-    WhenFull,
+    Bytes, Closed, ConnectionId, FileRange, Limits, Peer, Protocol, Timeout, Transport, WhenFull,
 };
 
 /// What all connections share.
@@ -128,10 +128,22 @@ impl Session<Hall> for Guest {
         transport.broadcast(Bytes::from([line, b"\n"].concat()), when_full);
         hall.lines_left = hall.lines_left.saturating_sub(1);
         if hall.lines_left == 0 {
-            transport.write(b"bye\n");
-            transport.broadcast("bye\n".into(), WhenFull::Close);
-            hall.guests.iter().for_each(|guest| transport.close(*guest, Closing::Finish));
+            // Asked for, and not written here: what others asked for before comes first.
+            for guest in &hall.guests {
+                transport.send(*guest, "bye\n".into(), WhenFull::PauseSource);
+                transport.notify(*guest, Box::new(()));
+            }
         }
+    }
+
+    /// The chat is over.
+    fn notified(
+        &mut self,
+        transport: &mut Transport<'_, Hall>,
+        _: &mut Hall,
+        _: Box<dyn Any + Send>,
+    ) {
+        transport.finish();
     }
 
     fn too_long(&mut self, transport: &mut Transport<'_, Hall>, _: &mut Hall) {
@@ -186,8 +198,9 @@ impl Session<Hall> for Tool {
             b"dead" => transport.send(ConnectionId::new(9999, 1), "x".into(), WhenFull::Close),
             b"first" => {
                 // The oldest is told, and may have gone meanwhile.
-                let first = hall.tools.first().copied().unwrap_or(transport.id());
-                transport.notify(first, Box::new(transport.id()));
+                let me = transport.id();
+                let first = hall.tools.first().copied().unwrap_or(me);
+                transport.notify(first, Box::new(me));
             }
             line => transport.write(&[line, b"!\n"].concat()),
         }
@@ -205,7 +218,7 @@ impl Session<Hall> for Tool {
         &mut self,
         transport: &mut Transport<'_, Hall>,
         _: &mut Hall,
-        message: Box<dyn std::any::Any + Send>,
+        message: Box<dyn Any + Send>,
     ) {
         if let Ok(from) = message.downcast::<ConnectionId>() {
             transport.send(*from, "first\n".into(), WhenFull::Close);
