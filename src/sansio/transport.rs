@@ -194,14 +194,14 @@ impl<S> Transport<'_, S> {
         self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
     }
 
-    /// How many requests wait: [`wrap_connecting`](Self::wrap_connecting) is told.
+    /// How many requests wait: [`wrap_given`](Self::wrap_given) is told.
     pub(crate) fn request_count(&self) -> usize {
         self.desk.request_count()
     }
 
-    /// Puts something around the protocols for which connections were asked since there were so
-    /// many requests.
-    pub(crate) fn wrap_connecting(
+    /// Puts something around the protocols that were given away since there were so many
+    /// requests, to connections opened or handed over.
+    pub(crate) fn wrap_given(
         &mut self,
         since: usize,
         wrap: impl Fn(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
@@ -211,6 +211,9 @@ impl<S> Transport<'_, S> {
         self.desk.requests.extend(added.into_iter().map(|request| match request {
             Request::Connect { address, protocol, limits } => {
                 Request::Connect { address, protocol: wrap(protocol), limits }
+            }
+            Request::HandOver { to, protocol } => {
+                Request::HandOver { to, protocol: wrap(protocol) }
             }
             request @ (Request::Send { .. }
             | Request::Broadcast { .. }

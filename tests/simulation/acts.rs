@@ -13,6 +13,7 @@ pub(crate) enum Door {
     Web,
     Chat,
     Tool,
+    Relay,
 }
 
 /// One client.
@@ -150,6 +151,12 @@ fn tool(dice: &mut Dice) -> Act {
     }
 }
 
+/// Somebody who reaches a far server through the relay.
+fn relayed() -> Act {
+    let script = script().send("ping\n").take(BIG).finish_writing().expect_closed();
+    Act::new("relayed", Door::Relay, script).unreal()
+}
+
 /// Guests of the chat, of whom each says `lines` lines. Some do not read.
 pub(crate) fn chat(guests: usize, lines: usize, dice: &mut Dice, may_be_rude: bool) -> Vec<Act> {
     let say = |guest: usize| {
@@ -159,7 +166,7 @@ pub(crate) fn chat(guests: usize, lines: usize, dice: &mut Dice, may_be_rude: bo
     };
     let guest = |guest: usize| {
         let script = script().until("begin\n");
-        let is_rude = may_be_rude && dice.one_in(4);
+        let is_rude = may_be_rude && dice.one_in(3);
         let script = if is_rude { script.stop_reading() } else { script };
         let script = script.send(say(guest));
         let script =
@@ -172,9 +179,10 @@ pub(crate) fn chat(guests: usize, lines: usize, dice: &mut Dice, may_be_rude: bo
 
 /// A crowd of clients: what `dice` makes of it.
 pub(crate) fn crowd(dice: &mut Dice, clients: usize) -> Vec<Act> {
-    let draw = |_| match dice.below(5) {
-        0 | 1 => good_web(dice),
-        2 => odd_web(dice),
+    let draw = |_| match dice.below(11) {
+        0..4 => good_web(dice),
+        4 | 5 => odd_web(dice),
+        6 => relayed(),
         _ => tool(dice),
     };
     let mut acts: Vec<_> = (0..clients).map(draw).collect();

@@ -10,7 +10,8 @@ use switchboard::http::{self, BodyWriter, Flow, Source};
 use switchboard::line::{Line, Session};
 use switchboard::sansio::CloseReason;
 use switchboard::{
-    Bytes, Closed, ConnectionId, FileRange, Limits, Peer, Protocol, Timeout, Transport, WhenFull,
+    Address, Bytes, Closed, ConnectionId, DatagramProtocol, DatagramTransport, FileRange, Limits,
+    Peer, Protocol, Timeout, Transport, WhenFull,
 };
 
 /// What all connections share.
@@ -34,6 +35,8 @@ pub(crate) struct Hall {
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Where a scripted server answers those whom the tool lets dial.
 pub(crate) const BACK: &str = "10.9.0.1:90";
+/// Where a scripted server answers those whom the relay brings.
+pub(crate) const FAR: &str = "10.9.0.3:90";
 /// Where nobody is.
 pub(crate) const NOWHERE: &str = "10.9.0.2:90";
 pub(crate) const BIG: usize = 150_000;
@@ -152,6 +155,22 @@ impl Session<Hall> for Guest {
 
     fn closed(&mut self, transport: &mut Transport<'_, Hall>, hall: &mut Hall, _: Closed) {
         hall.guests.retain(|guest| *guest != transport.id());
+    }
+}
+
+/// Gives every datagram back to who sent it.
+#[derive(Debug)]
+pub(crate) struct Mirror;
+
+impl DatagramProtocol<Hall> for Mirror {
+    fn received(
+        &mut self,
+        transport: &mut DatagramTransport<'_, Hall>,
+        _: &mut Hall,
+        _: &Address,
+        bytes: &[u8],
+    ) {
+        transport.reply(bytes);
     }
 }
 

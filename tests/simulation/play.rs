@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use switchboard::drivers::event_loop::Ended;
 use switchboard::simulation::{ClientId, Dice, Failure, Fault, Faults, Simulation, script};
-use switchboard::{Config, OnPanic, WhenFull};
+use switchboard::{Address, Config, Limits, OnPanic, WhenFull, relay};
 
 use crate::acts::{self, Act, Door};
 use crate::coverage::Coverage;
-use crate::doors::{self, BACK, Files, Hall, SECOND};
+use crate::doors::{self, BACK, FAR, Files, Hall, Mirror, SECOND};
 
 type Scene = Simulation<Hall>;
 
@@ -31,7 +31,11 @@ fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed ^ SCENARIO);
     let is_hostile = seed % 2 == 1;
     let mut faults = if is_hostile { Faults::hostile() } else { Faults::rough() }.varied(seed);
-    if dice.one_in(5) {
+    if dice.one_in(3) {
+        faults = faults.buffer(2000);
+    }
+    let is_scarce = dice.one_in(5);
+    if is_scarce {
         faults = faults.descriptors(dice.between(3, 8));
     }
     if dice.one_in(6) {
@@ -44,7 +48,7 @@ fn plan(seed: u64) -> Plan {
     if dice.one_in(2) {
         let (guests, lines) = (dice.between(2, 6), dice.between(1, 12));
         (hall.expected_guests, hall.lines_left) = (guests, guests * lines);
-        let choices = [WhenFull::Close, WhenFull::Drop, WhenFull::PauseSource];
+        let choices = [WhenFull::Close, WhenFull::Close, WhenFull::Drop, WhenFull::PauseSource];
         hall.when_full = Some(*dice.pick(&choices));
         acts.extend(acts::chat(guests, lines, &mut dice, is_hostile));
     }
@@ -52,6 +56,8 @@ fn plan(seed: u64) -> Plan {
     let is_calm = !is_hostile && !is_tight && drains_after.is_none();
     for act in &mut acts {
         act.script = act.script.clone().after(dice.time_below(SECOND / 5));
+        // Without a descriptor for its other half a relay gives up.
+        act.is_alone &= !(is_scarce && act.door == Door::Relay);
         if !(is_calm && act.is_alone) {
             act.script = act.script.clone().tolerant();
         }
@@ -66,6 +72,12 @@ fn open(seed: u64, faults: Faults, config: Config) -> Scene {
     scene.listen_with(address(Door::Web), web.0, web.1).unwrap();
     scene.listen_with(address(Door::Chat), doors::chat_limits(), doors::chat).unwrap();
     scene.listen_with(address(Door::Tool), doors::tool_limits(), doors::tool).unwrap();
+    scene.listen_with(address(Door::Relay), Limits::default(), relay::to(FAR).unwrap()).unwrap();
+    while scene.bind(MIRROR, Mirror).is_err() {
+        // The poll had no memory for it: a fault of this seed.
+    }
+    let far = script().tolerant().until("ping\n").send(doors::pattern(doors::BIG)).expect_closed();
+    scene.server(FAR, far).unwrap();
     scene.server(BACK, script().tolerant().until("who?\n").send("back\n")).unwrap();
     scene
 }
@@ -75,6 +87,7 @@ const fn address(door: Door) -> &'static str {
         Door::Web => "10.0.0.1:80",
         Door::Chat => "10.0.0.1:7000",
         Door::Tool => "10.0.0.1:7001",
+        Door::Relay => "10.0.0.1:7002",
     }
 }
 
@@ -87,7 +100,9 @@ pub(crate) fn mixed(seed: u64, coverage: &mut Coverage) -> Result<(), Failure> {
     let Plan { faults, config, acts, mut hall, drains_after, grace, is_calm } = plan(seed);
     let mut scene = open(seed, faults, config);
     let clients = enter(&mut scene, &acts);
+    let questions = ask_mirror(&mut scene);
     run(&mut scene, &mut hall, drains_after, grace, coverage)?;
+    check_mirror(&scene, questions, is_calm);
     for (client, act) in clients.iter().zip(&acts) {
         let got = scene.received(*client);
         // Replies given in a drain say that they are the last; a jump of the clock ends a wait.
@@ -112,6 +127,7 @@ pub(crate) fn mixed_with_trace(seed: u64) -> Result<Scene, Failure> {
     let Plan { faults, config, acts, mut hall, drains_after, grace, .. } = plan(seed);
     let mut scene = open(seed, faults, config).keeping_trace();
     enter(&mut scene, &acts);
+    ask_mirror(&mut scene);
     run(&mut scene, &mut hall, drains_after, grace, &mut Coverage::default())?;
     Ok(scene)
 }
@@ -136,6 +152,27 @@ fn run(
     }
     scene.settle(hall)?;
     Ok(())
+}
+
+/// Sends datagrams to the mirror. Gives what should come back, and to whom.
+fn ask_mirror(scene: &mut Scene) -> Vec<(Address, Vec<u8>)> {
+    let questions = (1..30_usize).map(|number| {
+        let from = format!("udp://10.5.0.{number}:9");
+        let bytes = doors::pattern(number * 40);
+        scene.datagram(from.as_str(), MIRROR, &bytes).unwrap();
+        (from.parse().unwrap(), bytes)
+    });
+    questions.collect()
+}
+
+/// Each answer is that to a question of who gets it. Where no fault takes any, all come, once.
+fn check_mirror(scene: &Scene, questions: Vec<(Address, Vec<u8>)>, is_calm: bool) {
+    let mut answers = scene.datagrams();
+    for answer in &answers {
+        assert!(questions.contains(answer), "seed {}: {answer:?}", scene.seed());
+    }
+    answers.sort_by_key(|(_, bytes)| bytes.len());
+    assert!(!is_calm || answers == questions, "seed {}: {} answers", scene.seed(), answers.len());
 }
 
 /// What an act gets on a network without fault and with nobody else there.
@@ -179,5 +216,7 @@ pub(crate) fn check_chat(seed: u64, got: &[u8]) {
     }
 }
 
+/// Where datagrams are given back.
+const MIRROR: &str = "udp://10.0.0.1:7";
 /// So that who comes has nothing to do with what the network does to them.
 const SCENARIO: u64 = 0x6a09_e667_f3bc_c908;

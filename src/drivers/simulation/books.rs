@@ -82,7 +82,7 @@ impl World {
             let mut ledger = self.ledger.lock();
             let carried = ledger.carried.entry(token).or_default();
             carried.read += bytes.len() as u64;
-            carried.digest.add(bytes);
+            carried.read_digest.add(bytes);
         }
     }
 

@@ -169,7 +169,9 @@ impl World {
         });
         let port = 1024 + client % 60_000;
         let host = if local.contains(':') { format!("[{local}]") } else { local };
-        match format!("{host}:{port}").parse::<Address>() {
+        let is_unix = remote.unix().is_some();
+        let local = if is_unix { "unix:".to_owned() } else { format!("{host}:{port}") };
+        match local.parse::<Address>() {
             Ok(local) => {
                 let link = self.new_link(Owner::Client(client), local, remote);
                 self.clients[client].begin(link, DIALER);

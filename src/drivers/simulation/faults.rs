@@ -88,6 +88,19 @@ faults! {
     Vanish = "vanish",
     /// A peer stops reading and stays.
     StoppedReader = "stopped reader",
+    /// A listener's queue is full, as that of a Unix socket may be: connecting is to be tried
+    /// again.
+    CrowdedConnect = "crowded connect",
+    /// A datagram is not taken although there is room.
+    BlockedSend = "blocked send",
+    /// A datagram is lost.
+    LostDatagram = "lost datagram",
+    /// A datagram comes twice.
+    RepeatedDatagram = "repeated datagram",
+    /// A datagram is late, and others overtake it.
+    LateDatagram = "late datagram",
+    /// Nobody takes a datagram, and the next call says so.
+    RefusedDatagram = "refused datagram",
 }
 
 impl Fault {
@@ -96,7 +109,14 @@ impl Fault {
     #[must_use]
     pub const fn is_harmless(self) -> bool {
         (self as usize) < Self::ClockJump as usize
-            || matches!(self, Self::SkippedAccept | Self::Exhausted | Self::SlowConnect)
+            || matches!(
+                self,
+                Self::SkippedAccept
+                    | Self::Exhausted
+                    | Self::SlowConnect
+                    | Self::CrowdedConnect
+                    | Self::BlockedSend
+            )
     }
 }
 
@@ -194,6 +214,8 @@ impl Faults {
             (4, Fault::SplitEdge),
             (4, Fault::StaleEdge),
             (4, Fault::SlowConnect),
+            (4, Fault::CrowdedConnect),
+            (6, Fault::BlockedSend),
             (6, Fault::BlockedRead),
             (6, Fault::BlockedWrite),
             (6, Fault::RepeatedEdge),
@@ -211,6 +233,10 @@ impl Faults {
         let seldom = [
             (2, Fault::LostInput),
             (4, Fault::RefusedConnect),
+            (4, Fault::LateDatagram),
+            (6, Fault::LostDatagram),
+            (6, Fault::RepeatedDatagram),
+            (20, Fault::RefusedDatagram),
             (6, Fault::HungConnect),
             (6, Fault::FailedConnect),
             (60, Fault::FailedRegister),

@@ -6,15 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::trace::{Digest, Trace, Who};
 
-/// What a stream of the loop carried so far, by the network's books.
+/// What a stream of the loop carried so far, by the network's books and by those of the
+/// protocols that conversed on it, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carried {
     /// Bytes that the network took from the loop.
     pub(super) out: u64,
-    /// Bytes that the loop read.
+    /// Bytes that the loop read, and what they were.
     pub(super) read: u64,
-    /// What these were.
-    pub(super) digest: Digest,
+    pub(super) read_digest: Digest,
+    /// Bytes that protocols used, and what they were.
+    pub(super) used: u64,
+    pub(super) used_digest: Digest,
+    /// Bytes that were queued for the peer, sent or not, when a protocol was last called.
+    pub(super) queued: u64,
+    /// The loop has closed it.
+    pub(super) is_closed: bool,
 }
 
 /// See the module.
@@ -69,6 +76,7 @@ impl SharedLedger {
 
 impl Default for Carried {
     fn default() -> Self {
-        Self { out: 0, read: 0, digest: Digest::new() }
+        let (read_digest, used_digest) = (Digest::new(), Digest::new());
+        Self { out: 0, read: 0, read_digest, used: 0, used_digest, queued: 0, is_closed: false }
     }
 }

@@ -79,12 +79,14 @@
 //!
 //! # What it does not simulate
 //!
-//! Datagrams and Unix sockets; a poll, or a listener, that fails; stop signals; files, which are
-//! the system's. Addresses are TCP addresses, and all of them are ours.
+//! A poll or a listener that fails; stop signals; files, which are the system's. All addresses are
+//! ours. Unix sockets behave like TCP, without a file.
 
 mod books;
+mod cast;
 mod check;
 mod client;
+mod datagrams;
 mod dice;
 mod driver;
 mod failure;

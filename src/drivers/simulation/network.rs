@@ -10,11 +10,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::datagrams::PortSocket;
 use super::faults::Fault;
 use super::link::{DIALER, Owner};
 use super::trace::Who;
 use super::world::{Door, Source, World};
-use crate::net::{Accept, ListenOptions, Network, Read, Readiness, Wake, Write, read_at};
+use crate::net::{
+    Accept, BindOptions, ListenOptions, Network, Read, Readiness, Receive, SendTo, Wake, Write,
+    read_at,
+};
 use crate::sansio::Address;
 
 /// The network. Clones are the same network: the engine has one, the simulation another.
@@ -33,7 +37,7 @@ pub(super) struct Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.net.close_socket(self.link, self.side, false);
+        self.net.close_stream(self.link, self.side, false);
     }
 }
 
@@ -46,13 +50,20 @@ impl Simulated {
         self.world.borrow_mut()
     }
 
-    fn close_socket(&self, link: usize, side: usize, by_reset: bool) {
-        // A panic of the world itself leaves it borrowed; then nothing matters any more.
-        let Ok(mut world) = self.world.try_borrow_mut() else { return };
-        if !world.links[link].ends[side].is_closed {
-            world.open -= 1;
-            world.close(link, side, by_reset);
+    /// For a drop. A panic of the world itself leaves it borrowed; then nothing matters any more.
+    pub(super) fn with_world(&self, change: impl FnOnce(&mut World)) {
+        if let Ok(mut world) = self.world.try_borrow_mut() {
+            change(&mut world);
         }
+    }
+
+    fn close_stream(&self, link: usize, side: usize, by_reset: bool) {
+        self.with_world(|world| {
+            if !world.links[link].ends[side].is_closed {
+                world.open -= 1;
+                world.close(link, side, by_reset);
+            }
+        });
     }
 
     fn write_to(&self, stream: &Socket, bytes: &[u8]) -> Write {
@@ -117,8 +128,10 @@ impl Simulated {
         buffer[..count].copy_from_slice(&bytes);
         world.note(who, "read", count as u64);
         world.book_read(link, side, &bytes);
-        // A read that came short is to be trusted: what is left came after it, and has an edge.
-        let is_last = count < buffer.len() && (!is_cut || world.dice.one_in(2));
+        // A short read of TCP is to be trusted: what is left came after it, and has an edge. A
+        // Unix stream may give less than there is.
+        let is_trusted = world.links[link].ends[side].address.unix().is_none();
+        let is_last = is_trusted && count < buffer.len() && (!is_cut || world.dice.one_in(2));
         if is_last && is_cut {
             world.announce(Source::End(link, side));
         }
@@ -129,6 +142,7 @@ impl Simulated {
 impl Network for Simulated {
     type Stream = Socket;
     type Listener = usize;
+    type Socket = PortSocket;
 
     fn now(&mut self) -> Instant {
         let mut world = self.world();
@@ -158,11 +172,10 @@ impl Network for Simulated {
     ) -> io::Result<(usize, Address)> {
         let mut world = self.world();
         let number = world.doors.len();
-        let Address::Tcp(mut socket) = address.clone();
-        if socket.port() == 0 {
-            socket.set_port(u16::try_from(49_152 + number).map_err(io::Error::other)?);
+        let address = World::with_port(address, 49_152 + number)?;
+        if !matches!(address, Address::Tcp(_) | Address::Unix(_)) {
+            return Err(ErrorKind::InvalidInput.into());
         }
-        let address = Address::Tcp(socket);
         if world.doors.iter().any(|door| !door.is_closed && door.address == address) {
             return Err(ErrorKind::AddrInUse.into());
         }
@@ -212,10 +225,13 @@ impl Network for Simulated {
         }
     }
 
-    fn connect(&mut self, address: &Address) -> io::Result<Socket> {
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Socket>> {
         let mut world = self.world();
         if let Some(error) = world.is_out_of_descriptors(Fault::FailedConnect, Who::Loop) {
             return Err(error);
+        }
+        if world.strikes(Fault::CrowdedConnect, Who::Loop) {
+            return Ok(None);
         }
         let port = 20_000 + world.links.len() % 20_000;
         let local = format!("10.2.0.1:{port}").parse::<Address>().map_err(io::Error::other)?;
@@ -231,7 +247,7 @@ impl Network for Simulated {
             world.begin_to_connect(link);
         }
         drop(world);
-        Ok(Socket { net: self.clone(), link, side: DIALER })
+        Ok(Some(Socket { net: self.clone(), link, side: DIALER }))
     }
 
     fn is_connected(&mut self, stream: &mut Socket) -> io::Result<bool> {
@@ -313,7 +329,27 @@ impl Network for Simulated {
     }
 
     fn close(&mut self, stream: Socket, by_reset: bool) {
-        self.close_socket(stream.link, stream.side, by_reset);
+        self.close_stream(stream.link, stream.side, by_reset);
+    }
+
+    fn bind(&mut self, address: &Address, _: &BindOptions) -> io::Result<(PortSocket, Address)> {
+        self.bind_port(address)
+    }
+
+    fn register_socket(&mut self, socket: &mut PortSocket, token: usize) -> io::Result<()> {
+        self.world().register_port(socket.number, token)
+    }
+
+    fn receive(&mut self, socket: &mut PortSocket, buffer: &mut [u8]) -> Receive {
+        self.world().receive(socket.number, buffer)
+    }
+
+    fn send_to(&mut self, socket: &mut PortSocket, to: &Address, bytes: &[u8]) -> SendTo {
+        self.world().send_to(socket.number, to, bytes)
+    }
+
+    fn close_socket(&mut self, socket: PortSocket) {
+        drop(socket);
     }
 
     fn take_stop_signals(&mut self) -> usize {

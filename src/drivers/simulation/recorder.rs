@@ -7,7 +7,7 @@
 use std::any::Any;
 
 use super::ledger::{Carried, SharedLedger};
-use super::trace::{Digest, Who};
+use super::trace::Who;
 use crate::drivers::event_loop::token_of;
 use crate::sansio::{CloseReason, Closed, ConnectionId, Protocol, Timeout, Transport};
 
@@ -28,11 +28,8 @@ pub(super) struct Recorder<S> {
     inner: Box<dyn Protocol<S>>,
     ledger: SharedLedger,
     progress: Progress,
-    /// Input that was used, and what it was.
-    used: u64,
-    digest: Digest,
-    /// Bytes that were queued for the peer so far, sent or not.
-    queued: u64,
+    /// Its connection, once it was told.
+    id: Option<ConnectionId>,
     /// Whether the protocol is being called. Still set when nobody is: that call panicked.
     is_in_call: bool,
 }
@@ -40,15 +37,7 @@ pub(super) struct Recorder<S> {
 impl<S: 'static> Recorder<S> {
     pub(super) fn new(inner: Box<dyn Protocol<S>>, ledger: SharedLedger) -> Self {
         ledger.lock().begun += 1;
-        Self {
-            inner,
-            ledger,
-            progress: Progress::Fresh,
-            used: 0,
-            digest: Digest::new(),
-            queued: 0,
-            is_in_call: false,
-        }
+        Self { inner, ledger, progress: Progress::Fresh, id: None, is_in_call: false }
     }
 
     fn find(&self, id: ConnectionId, finding: impl FnOnce() -> String) {
@@ -57,6 +46,19 @@ impl<S: 'static> Recorder<S> {
 
     fn carried(&self, id: ConnectionId) -> Carried {
         self.ledger.lock().carried.get(&token_of(id)).copied().unwrap_or_default()
+    }
+
+    fn change(&self, id: ConnectionId, change: impl FnOnce(&mut Carried)) {
+        if let Some(carried) = self.ledger.lock().carried.get_mut(&token_of(id)) {
+            change(carried);
+        }
+    }
+
+    fn note_used(&self, id: ConnectionId, bytes: &[u8]) {
+        self.change(id, |carried| {
+            carried.used += bytes.len() as u64;
+            carried.used_digest.add(bytes);
+        });
     }
 
     /// Every call but `closed` goes through here.
@@ -74,19 +76,20 @@ impl<S: 'static> Recorder<S> {
             let progress = self.progress;
             self.find(id, || format!("{name} is called when it is {progress:?}"));
         }
+        self.id = Some(id);
         self.check_output(id, transport.unsent());
         self.is_in_call = true;
         let requests = transport.request_count();
         let result = call(&mut *self.inner, transport);
         self.is_in_call = false;
         self.join(transport, requests);
-        self.queued = self.carried(id).out + transport.unsent();
+        self.change(id, |carried| carried.queued = carried.out + transport.unsent());
         result
     }
 
     /// Nothing that was queued is lost on its way to the network.
     fn check_output(&self, id: ConnectionId, unsent: u64) {
-        let (out, queued) = (self.carried(id).out, self.queued);
+        let Carried { out, queued, .. } = self.carried(id);
         if out + unsent < queued {
             self.find(id, || {
                 format!("{queued} bytes were queued, {out} are sent and {unsent} unsent")
@@ -96,32 +99,29 @@ impl<S: 'static> Recorder<S> {
 
     /// What is offered is what was read and not used.
     fn check_input(&self, id: ConnectionId, bytes: &[u8]) {
-        let carried = self.carried(id);
-        let mut digest = self.digest;
+        let Carried { read, read_digest, used, used_digest: mut digest, .. } = self.carried(id);
         digest.add(bytes);
-        if carried.read != self.used + bytes.len() as u64 || carried.digest != digest {
-            let (used, read, offered) = (self.used, carried.read, bytes.len());
+        let offered = bytes.len();
+        if read != used + offered as u64 || read_digest != digest {
             self.find(id, || {
                 format!("{read} bytes were read and {used} used, and {offered} others are offered")
             });
         }
     }
 
-    /// Who converses on a connection that was asked for is watched, too.
+    /// Who converses on a connection that was asked for is watched, and who takes one over.
     fn join(&self, transport: &mut Transport<'_, S>, requests: usize) {
         let ledger = &self.ledger;
-        transport.wrap_connecting(requests, |inner| Box::new(Self::new(inner, ledger.clone())));
+        transport.wrap_given(requests, |inner| Box::new(Self::new(inner, ledger.clone())));
     }
 
-    /// A successor is watched from where its predecessor ends.
+    /// A successor is watched, too.
     fn follow(&mut self, transport: &mut Transport<'_, S>) {
-        let Self { ledger, used, digest, .. } = self;
+        let ledger = &self.ledger;
         let mut is_replaced = false;
         transport.wrap_successor(|next| {
             is_replaced = true;
-            let mut recorder = Self::new(next, ledger.clone());
-            (recorder.used, recorder.digest) = (*used, *digest);
-            Box::new(recorder)
+            Box::new(Self::new(next, ledger.clone()))
         });
         if is_replaced {
             self.progress = Progress::Over;
@@ -157,8 +157,7 @@ impl<S: 'static> Protocol<S> for Recorder<S> {
             self.find(id, || format!("{used} of {} bytes are used", bytes.len()));
         }
         self.ledger.note(Who::Connection(id.to_u64()), "used", Some(used as u64));
-        self.used += used as u64;
-        self.digest.add(&bytes[..used.min(bytes.len())]);
+        self.note_used(id, &bytes[..used.min(bytes.len())]);
         self.follow(transport);
         used
     }
@@ -219,8 +218,7 @@ impl<S: 'static> Protocol<S> for Recorder<S> {
         });
         self.progress = Progress::Finished;
         // What is left is nobody's any more.
-        self.used += rest.len() as u64;
-        self.digest.add(rest);
+        self.note_used(id, rest);
         self.follow(transport);
     }
 
@@ -247,10 +245,12 @@ impl<S> Drop for Recorder<S> {
     fn drop(&mut self) {
         let mut ledger = self.ledger.lock();
         ledger.ended += 1;
-        let is_told = matches!(self.progress, Progress::Over | Progress::Fresh) || self.is_in_call;
-        let is_expected = ledger.is_ending;
+        // One that is dropped while its stream lives has a successor.
+        let carried = self.id.and_then(|id| ledger.carried.get(&token_of(id)));
+        let is_over = carried.is_some_and(|carried| carried.is_closed) && !ledger.is_ending;
         drop(ledger);
-        if !is_told && !is_expected {
+        let is_told = matches!(self.progress, Progress::Over | Progress::Fresh) || self.is_in_call;
+        if is_over && !is_told {
             self.ledger.find(|| "a protocol is dropped and was not told closed".to_owned());
         }
     }
@@ -269,6 +269,7 @@ const fn name_of(reason: CloseReason) -> &'static str {
         CloseReason::File => "closed: file, unsent",
         CloseReason::Layer => "closed: layer, unsent",
         CloseReason::Stopped => "closed: stopped, unsent",
+        CloseReason::Gone => "closed: gone, unsent",
         CloseReason::Io(_) => "closed: failed, unsent",
     }
 }

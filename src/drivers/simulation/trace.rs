@@ -19,6 +19,8 @@ pub(super) enum Who {
     /// A stream, and which of its ends: the one that dialed, or the one that accepted.
     Link(usize, usize),
     Client(usize),
+    /// A socket for datagrams.
+    Port(usize),
     /// The number of its [`ConnectionId`](crate::ConnectionId).
     Connection(u64),
 }
@@ -63,6 +65,7 @@ impl Trace {
             Who::Link(number, side) => (2 + side as u64, number as u64),
             Who::Client(number) => (4, number as u64),
             Who::Connection(number) => (5, number),
+            Who::Port(number) => (6, number as u64),
         };
         self.digest.add(what.as_bytes());
         let nanoseconds = self.at.as_nanos() as u64;
@@ -109,6 +112,7 @@ impl fmt::Display for Who {
             Self::Link(number, 0) => write!(f, "link {number} dialer"),
             Self::Link(number, _) => write!(f, "link {number} acceptor"),
             Self::Client(number) => write!(f, "client {number}"),
+            Self::Port(number) => write!(f, "port {number}"),
             Self::Connection(number) => {
                 write!(f, "connection {}", crate::sansio::ConnectionId::from_u64(*number))
             }

@@ -232,6 +232,9 @@ impl World {
         let is_broken = end.is_broken;
         if let Some(token) = end.token.take() {
             self.stale.push(token);
+            if let Some(carried) = self.ledger.lock().carried.get_mut(&token) {
+                carried.is_closed = true;
+            }
         }
         let how = match (by_reset, has_unread) {
             (true, _) => "closes by reset",

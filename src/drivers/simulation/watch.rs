@@ -8,7 +8,7 @@ use super::driver::{ClientId, Simulation};
 use super::failure::{Failure, lines_shown};
 use super::faults::Struck;
 use crate::drivers::event_loop::{Budget, Control, Deadline, Handle, Stats, Trouble, Turn};
-use crate::sansio::{Closing, Connection, ConnectionId, Stage};
+use crate::sansio::{Closing, Connection, ConnectionId, DatagramSocket, Stage};
 
 /// Looking and reaching in.
 impl<S: 'static> Simulation<S> {
@@ -176,7 +176,7 @@ impl<S: 'static> Simulation<S> {
     /// Every connection is coherent, and the loop wakes up for its deadline.
     fn check_connections(&self) -> Result<(), Failure> {
         let mut earliest: Option<Instant> = None;
-        let mut held = 0;
+        let mut held: usize = self.engine.sockets().map(DatagramSocket::held).sum();
         for connection in self.engine.connections() {
             connection.check_invariants();
             held += connection.held();

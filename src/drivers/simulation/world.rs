@@ -6,11 +6,13 @@
 //! would-block there is an edge when that has changed.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::client::Client;
+use super::datagrams::{Datagram, Port};
 use super::dice::Dice;
 use super::faults::{Fault, Faults, Struck};
 use super::ledger::SharedLedger;
@@ -26,10 +28,11 @@ pub(super) enum Source {
     Waker,
     Listener(usize),
     End(usize, usize),
+    Port(usize),
 }
 
 /// What happens at a time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Errand {
     /// A client begins to connect.
     Dial(usize),
@@ -41,6 +44,8 @@ pub(super) enum Errand {
     Packet(usize, usize),
     /// A reset arrives at an end.
     Reset(usize, usize),
+    /// A datagram arrives.
+    Datagram(Box<Datagram>),
     /// A late edge is put on the list.
     List(Source),
     /// A client looks what it can do.
@@ -85,6 +90,9 @@ pub(super) struct World {
     sequence: u64,
     pub(super) links: Vec<Link>,
     pub(super) doors: Vec<Door>,
+    pub(super) ports: Vec<Port>,
+    /// Datagrams that arrived where no port of the loop's is.
+    pub(super) letters: Vec<Datagram>,
     pub(super) clients: Vec<Client>,
     /// Scripted servers, by address.
     pub(super) servers: Vec<(Address, Script)>,
@@ -118,6 +126,8 @@ impl World {
             sequence: 0,
             links: Vec::new(),
             doors: Vec::new(),
+            ports: Vec::new(),
+            letters: Vec::new(),
             clients: Vec::new(),
             servers: Vec::new(),
             ready: VecDeque::new(),
@@ -173,6 +183,15 @@ impl World {
         if self.ready.is_empty() { soon.max(self.now()) } else { self.now() }
     }
 
+    /// An address with its real port: 0 is replaced by `free`.
+    pub(super) fn with_port(address: &Address, free: usize) -> io::Result<Address> {
+        let Some(mut socket) = address.socket().filter(|socket| socket.port() == 0) else {
+            return Ok(address.clone());
+        };
+        socket.set_port(u16::try_from(free).map_err(io::Error::other)?);
+        Ok(if matches!(address, Address::Udp(_)) { Address::udp(socket) } else { socket.into() })
+    }
+
     /// Lets `time` pass, and what happens meanwhile happen.
     pub(super) fn pass(&mut self, time: Duration) {
         let until = self.elapsed + time;
@@ -198,6 +217,7 @@ impl World {
             Errand::Answer { link, is_welcome } => self.answer(link, is_welcome),
             Errand::Packet(link, side) => self.arrive(link, side),
             Errand::Reset(link, side) => self.take_reset(link, side),
+            Errand::Datagram(datagram) => self.deliver(*datagram),
             Errand::List(source) => self.list(source),
             Errand::Wake(client) => self.wake_client(client),
         }
@@ -231,6 +251,7 @@ impl World {
             Source::Waker => &mut false,
             Source::Listener(number) => &mut self.doors[number].is_listed,
             Source::End(link, side) => &mut self.links[link].ends[side].is_listed,
+            Source::Port(number) => &mut self.ports[number].is_listed,
         };
         if !std::mem::replace(is_listed, true) {
             self.ready.push_back(source);
@@ -287,6 +308,7 @@ impl World {
                 Source::Waker => {}
                 Source::Listener(number) => self.doors[number].is_listed = false,
                 Source::End(link, side) => self.links[link].ends[side].is_listed = false,
+                Source::Port(number) => self.ports[number].is_listed = false,
             }
             let before = batch.len();
             self.tell(source, batch);
@@ -318,6 +340,13 @@ impl World {
                     batch.push(only_readable(door.token));
                 }
             }
+            Source::Port(number) => {
+                let port = &mut self.ports[number];
+                let Some(token) = port.token else { return };
+                let readable = port.has_mail();
+                port.may_receive |= readable;
+                batch.push(Readiness { token, readable, writable: true, hung_up: false });
+            }
             Source::End(link, side) => {
                 let Some(token) = self.links[link].ends[side].token else { return };
                 let Some((readable, writable, hung_up)) = self.links[link].readiness(side) else {
@@ -344,6 +373,7 @@ const fn who(source: Source) -> Who {
         Source::Waker => Who::Loop,
         Source::Listener(number) => Who::Listener(number),
         Source::End(link, side) => Who::Link(link, side),
+        Source::Port(number) => Who::Port(number),
     }
 }
 

@@ -1,13 +1,14 @@
 //! The simulation finds what is wrong: in a protocol, in a script, and in the engine.
 
 use super::super::client::Client;
-use super::super::ledger::SharedLedger;
+use super::super::ledger::{Carried, SharedLedger};
 use super::super::network::Simulated;
 use super::super::recorder::Recorder;
 use super::super::world::World;
 use super::*;
+use crate::drivers::event_loop::token_of;
 use crate::net::{Accept, Network, Write};
-use crate::sansio::Closed;
+use crate::sansio::{Closed, ConnectionId};
 
 /// Takes every piece that it is handed for a message.
 struct Hasty;
@@ -150,6 +151,8 @@ fn recorded(
 ) -> Option<String> {
     let ledger = SharedLedger::new();
     let recorder = Recorder::new(Box::new(Echo), ledger.clone());
+    let carried = Carried { is_closed: true, ..Carried::default() };
+    ledger.lock().carried.insert(token_of(ConnectionId::new(0, 0)), carried);
     drop(Talk::new(Caller(calls, recorder), &mut ()));
     let mut ledger = ledger.lock();
     assert_eq!((ledger.begun, ledger.ended), (1, 1));
