@@ -77,6 +77,9 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) until: Option<Instant>,
     /// Whether this turn has begun anything.
     pub(super) has_begun: bool,
+    /// Whether some kind of work may have come before what made it necessary: the time ended
+    /// the last round, or it began where the time had ended the one before.
+    pub(super) is_round_cut: bool,
     /// The kind of work that comes first in the next turn.
     pub(super) next_stage: usize,
     /// Who is being served. Still set when nobody is: a panic left the turn.
@@ -130,6 +133,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             crowd: 0,
             until: None,
             has_begun: false,
+            is_round_cut: false,
             next_stage: 0,
             serving: None,
             buffer: vec![0; config.read_size].into_boxed_slice(),
@@ -213,6 +217,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || !self.letters.is_empty()
             || self.is_accept_due()
             || self.is_poll_full
+            || self.is_round_cut
             || self.serving.is_some()
             || (!self.parked.is_empty() && !is_congested)
             || self.sockets.has_work(is_congested);
