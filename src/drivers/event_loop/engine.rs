@@ -220,7 +220,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.is_round_cut
             || self.serving.is_some()
             || (!self.parked.is_empty() && !is_congested)
-            || self.sockets.has_work(is_congested);
+            || self.sockets.has_work(is_congested)
+            // Somebody can be ended for it, or goes on: what is held is held by somebody.
+            || self.is_overloaded();
         if has_work {
             return Deadline::Now;
         }
