@@ -1,7 +1,7 @@
 //! A server tested on two hundred bad networks, in virtual time.
 //!
-//! Run `cargo run --example simulated --features simulation`. It plays three clients on every
-//! network and says what they went through; `SWITCHBOARD_SEEDS=2000` in front makes it more.
+//! Run `cargo run --example simulated`. It plays three clients on every network
+//! and says what they went through; `SWITCHBOARD_SEEDS=2000` in front makes it more.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use std::process::Command;
 use programs::{Client, Program};
 
 /// Each has a test below.
-const TESTED: [&str; 9] = [
+const TESTED: [&str; 10] = [
     "connection_by_hand",
     "echo",
     "http_events",
@@ -20,6 +20,7 @@ const TESTED: [&str; 9] = [
     "http_slow_work",
     "line_chat",
     "relay",
+    "simulated",
     "udp_echo",
     "unix_datagram",
 ];
@@ -108,6 +109,15 @@ fn http_events_counts_up_for_as_long_as_somebody_listens() {
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());
         assert_eq!(client.bytes(chunk.len()), chunk.as_bytes());
     }
+}
+
+#[test]
+fn simulated_passes_on_every_network_and_says_what_they_were_like() {
+    let ended = Program::start(example("simulated").env("SWITCHBOARD_SEEDS", "20")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let (runs, faults) = ended.output.split_first().unwrap();
+    assert!(runs.starts_with("83 runs, "), "3 calm ones, and 4 for each seed: {runs}");
+    assert!(faults.iter().any(|line| line.ends_with(" cut read") && !line.contains(" 0 ")));
 }
 
 #[test]

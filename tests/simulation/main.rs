@@ -19,11 +19,17 @@ use switchboard::simulation::{Failure, seeds};
 /// So many seeds reach everything that must be reached.
 const SEEDS: u64 = 60;
 
+/// Seeds with which something was found in the project, each with what it was. A change of the
+/// scenario may change what they do; each finding has a test of its own beside the code.
+const ONCE_FAILED: [u64; 1] = [
+    115, // A turn that was cut short did not come back for the rest of its work.
+];
+
 #[test]
 fn a_mixed_crowd_is_served_on_any_network_and_everything_is_reached() {
     silence_intended_panics();
     let mut coverage = Coverage::default();
-    for seed in seeds(SEEDS) {
+    for seed in seeds(SEEDS).chain(ONCE_FAILED) {
         play::mixed(seed, &mut coverage).unwrap_or_else(|failure| panic!("{failure}"));
     }
     println!("{coverage}");
@@ -53,7 +59,7 @@ fn a_trace_is_the_same_in_every_build() {
     silence_intended_panics();
     let digest = |seed| play::mixed_with_trace(seed).unwrap().trace_digest();
     let digests = (0..8).map(digest).fold(0, |sum: u64, digest| sum.rotate_left(7) ^ digest);
-    assert_eq!(digests, 0x3c25_3587_7436_e1c2, "{digests:#018x}");
+    assert_eq!(digests, 0, "{digests:#018x}");
 }
 
 /// The tool panics when it is asked to, and the loop goes on.

@@ -67,6 +67,8 @@ pub fn check_with<S: 'static, P: Protocol<S>>(
 ///   client must get the same bytes;
 /// * all are played at once on a [hostile network](Faults::hostile), and the loop is drained.
 ///
+/// The wall clock stands still, so that what shows it comes out the same.
+///
 /// All along it is watched that the calls come in their order, `closed` once and last; that
 /// everything read is offered once and in order; that limits are kept; that nothing is sent after
 /// the end; that everything queued is sent or told as unsent; that every connection has a

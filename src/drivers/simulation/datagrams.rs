@@ -89,7 +89,8 @@ impl World {
     fn close_port(&mut self, number: usize) {
         let port = &mut self.ports[number];
         if !std::mem::replace(&mut port.is_closed, true) {
-            self.stale.extend(port.token.take());
+            let token = port.token.take();
+            token.into_iter().for_each(|token| self.remember_token(token));
             self.note(Who::Port(number), "closes", None);
         }
     }

@@ -231,7 +231,7 @@ impl World {
         end.is_closed = true;
         let is_broken = end.is_broken;
         if let Some(token) = end.token.take() {
-            self.stale.push(token);
+            self.remember_token(token);
             if let Some(carried) = self.ledger.lock().carried.get_mut(&token) {
                 carried.is_closed = true;
             }

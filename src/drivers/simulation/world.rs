@@ -258,6 +258,14 @@ impl World {
         }
     }
 
+    /// A source is closed; a stale event may still come for it. Not where a token has no room for
+    /// a generation: there the engine relies on the poll to forget a source that is closed.
+    pub(super) fn remember_token(&mut self, token: usize) {
+        if usize::BITS >= u64::BITS {
+            self.stale.push(token);
+        }
+    }
+
     /// Waits for readiness, at most for `timeout`. Says whether there may be more.
     pub(super) fn poll(&mut self, timeout: Option<Duration>, batch: &mut Vec<Readiness>) -> bool {
         let until = timeout.map(|timeout| self.elapsed + timeout);

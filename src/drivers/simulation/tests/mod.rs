@@ -1,6 +1,7 @@
 //! The simulation itself: that its network keeps TCP's promises and no others, that a seed
 //! decides everything, and that it finds what is wrong.
 
+mod datagrams;
 mod finding;
 mod network;
 mod pairs;

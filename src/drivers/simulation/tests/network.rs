@@ -206,6 +206,29 @@ fn a_drain_in_the_middle_is_told_how_each_ended() {
 }
 
 #[test]
+fn a_host_that_was_away_finds_its_deadlines_late_and_what_came_meanwhile() {
+    let mut simulation = greeter(0, Faults::none());
+    simulation.client(HERE, script().wait(SECOND * 50).send("finish").expect_end()).unwrap();
+    let mut reasons = Vec::new();
+    simulation.run_for(SECOND, &mut reasons).unwrap();
+    simulation.be_away(SECOND * 100);
+    play(&mut simulation, &mut reasons);
+    assert_eq!(reasons, [CloseReason::Finished], "it had spoken in time");
+    assert_eq!(simulation.stats().bytes_in, 6);
+}
+
+#[test]
+fn a_handle_reaches_the_loop_of_a_simulation() {
+    let mut simulation = greeter(0, Faults::rough());
+    let client = simulation.client(HERE, script().expect_closed()).unwrap();
+    let mut reasons = Vec::new();
+    simulation.run_for(SECOND * 5, &mut reasons).unwrap();
+    simulation.handle().post(|control, _| control.drain(SECOND)).unwrap();
+    play(&mut simulation, &mut reasons);
+    assert_eq!((reasons, simulation.seen(client)), (vec![CloseReason::Finished], Some(Seen::End)));
+}
+
+#[test]
 fn one_seed_gives_one_trace() {
     let trace = |seed| {
         let mut simulation = echo(seed, Faults::rough()).keeping_trace();
