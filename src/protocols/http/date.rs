@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::protocols::date;
+
 /// The header line `date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end, behind the status
 /// line of the commonest reply: together they are one copy of a size known to the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +61,8 @@ impl DateCache {
 }
 
 fn line_of(second: u64) -> DateLine {
-    // The format has four digits for the year, and httpdate refuses what comes after 9999.
-    let time = UNIX_EPOCH + Duration::from_secs(second.min(253_402_300_799));
     let mut ok = *OK;
-    let date = httpdate::fmt_http_date(time);
-    for (place, byte) in ok[23..52].iter_mut().zip(date.bytes()) {
+    for (place, byte) in ok[23..52].iter_mut().zip(date::text(second).bytes()) {
         *place = byte;
     }
     DateLine { ok }

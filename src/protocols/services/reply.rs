@@ -1,0 +1,24 @@
+//! A reply: the second server of a socket chapter.
+
+use super::say_once;
+use crate::sansio::{Protocol, Transport};
+
+/// Waits for a message, says `Yes`, and closes.
+///
+/// A message here has no end of its own: its first bytes are answered, however many came at
+/// once, and the rest is heard out like a talkative peer of [`Greet`](super::Greet). Who ends
+/// without a message gets no answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply;
+
+impl Reply {
+    /// What it says.
+    pub const ANSWER: &[u8] = b"Yes";
+}
+
+impl<S> Protocol<S> for Reply {
+    fn received(&mut self, transport: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
+        say_once(transport, Self::ANSWER);
+        bytes.len()
+    }
+}
