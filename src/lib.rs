@@ -100,6 +100,7 @@ pub use net::{ListenOptions, ManualClock};
 pub use protocols::http;
 pub use protocols::line;
 pub use sansio::{
-    Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
-    ListenerId, Misuse, Protocol, Remote, Timeout, Transport, WhenFull,
+    Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
+    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
+    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
 };

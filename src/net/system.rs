@@ -126,7 +126,7 @@ impl Network for SystemNetwork {
         options: &ListenOptions,
         token: usize,
     ) -> io::Result<(Listener, Address)> {
-        let Address::Tcp(address) = address;
+        let Address::Tcp(address) = address else { return Err(unsupported()) };
         let mut listener = Listener::bind(*address, options)?;
         let bound = listener.socket.local_addr()?;
         self.register_listener(&mut listener, token)?;
@@ -146,7 +146,7 @@ impl Network for SystemNetwork {
     }
 
     fn connect(&mut self, address: &Address) -> io::Result<Stream> {
-        let Address::Tcp(address) = address;
+        let Address::Tcp(address) = address else { return Err(unsupported()) };
         Stream::connect(*address)
     }
 
@@ -219,6 +219,10 @@ impl Wake for Waker {
             log::error!("the loop could not be woken: {error}");
         }
     }
+}
+
+fn unsupported() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this kind of socket is not served here")
 }
 
 fn readiness(event: &Event) -> Readiness {

@@ -1,30 +1,58 @@
 //! Where a peer is, or where we listen: a plain value that reads and prints.
+//!
+//! An [`Address`] sits in every connection, so it is kept as small as one IP address and port.
+
+#[cfg(test)]
+mod tests;
+mod unix;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
 use super::error::{Error, Misuse};
+pub use unix::UnixAddress;
 
-/// An address that can be listened on or connected to.
+/// An address that can be listened on or connected to, with its kind of socket.
 ///
-/// It is written `127.0.0.1:8000`, `[::1]:8000`, or with its kind in front,
-/// `tcp://127.0.0.1:8000`. Names are not resolved here: that takes time, and time is not ours.
+/// | written | kind |
+/// | --- | --- |
+/// | `tcp://127.0.0.1:8000`, `tcp://[::1]:8000`, or without `tcp://` | TCP |
+/// | `udp://127.0.0.1:8000`, `udp://[::1]:8000` | UDP |
+/// | `unix:///run/server.sock`, `unix:relative/path` | a Unix stream socket, by path |
+/// | `unix:@name` | a Unix stream socket, by abstract name (Linux) |
+/// | `unixgram:///run/server.sock`, `unixgram:@name` | a Unix datagram socket |
+/// | `unix:`, `unixgram:` | a Unix socket without a name, as that of a peer |
+///
+/// In a path or an abstract name `%` and two hexadecimal digits stand for one byte; what is not
+/// plain ASCII is printed so. What is printed reads back as the same address.
+///
+/// Host names are not resolved here: that takes time, and time is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
     /// An IP address and a TCP port.
     Tcp(SocketAddr),
+    /// An IP address and a UDP port.
+    Udp(UdpAddress),
+    /// A Unix stream socket.
+    Unix(UnixAddress),
+    /// A Unix datagram socket.
+    UnixDatagram(UnixAddress),
 }
 
 impl Address {
+    /// An IP address and a UDP port.
+    #[must_use]
+    pub fn udp(address: SocketAddr) -> Self {
+        Self::Udp(address.into())
+    }
+
     /// The IP address, where the kind of address has one. An IPv4 peer of a dual-stack listener
     /// (`::ffff:192.0.2.1`) is given as the IPv4 address it is.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        match self {
-            Self::Tcp(address) => Some(address.ip().to_canonical()),
-        }
+        self.socket().map(|address| address.ip().to_canonical())
     }
 
     /// The IP address and port, where the kind of address has them.
@@ -32,6 +60,17 @@ impl Address {
     pub fn socket(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(address) => Some(*address),
+            Self::Udp(address) => Some(address.socket()),
+            Self::Unix(_) | Self::UnixDatagram(_) => None,
+        }
+    }
+
+    /// What the Unix socket is called, where it is one.
+    #[must_use]
+    pub const fn unix(&self) -> Option<&UnixAddress> {
+        match self {
+            Self::Unix(address) | Self::UnixDatagram(address) => Some(address),
+            Self::Tcp(_) | Self::Udp(_) => None,
         }
     }
 }
@@ -40,6 +79,9 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Udp(address) => write!(f, "udp://{}", address.socket()),
+            Self::Unix(address) => write!(f, "unix:{address}"),
+            Self::UnixDatagram(address) => write!(f, "unixgram:{address}"),
         }
     }
 }
@@ -54,11 +96,16 @@ impl FromStr for Address {
     type Err = Misuse;
 
     fn from_str(text: &str) -> Result<Self, Misuse> {
-        let address = text.strip_prefix("tcp://").unwrap_or(text);
-        match address.parse() {
-            Ok(address) => Ok(Self::Tcp(address)),
-            Err(_) => Err(Misuse::Address { text: text.to_owned(), problem: problem_of(address) }),
-        }
+        let read = if let Some(name) = text.strip_prefix("unix:") {
+            UnixAddress::read(name).map(Self::Unix)
+        } else if let Some(name) = text.strip_prefix("unixgram:") {
+            UnixAddress::read(name).map(Self::UnixDatagram)
+        } else if let Some(address) = text.strip_prefix("udp://") {
+            read_socket(address).map(Self::udp)
+        } else {
+            read_socket(text.strip_prefix("tcp://").unwrap_or(text)).map(Self::Tcp)
+        };
+        read.map_err(|problem| Misuse::Address { text: text.to_owned(), problem })
     }
 }
 
@@ -70,7 +117,11 @@ impl TryFrom<&str> for Address {
     }
 }
 
-/// Says which part of an address that did not parse is at fault.
+fn read_socket(address: &str) -> Result<SocketAddr, &'static str> {
+    address.parse().map_err(|_| problem_of(address))
+}
+
+/// Says which part of an IP address and port that did not parse is at fault.
 fn problem_of(address: &str) -> &'static str {
     if address.contains("://") {
         return "the kind of socket is not known";
@@ -91,38 +142,65 @@ fn problem_of(address: &str) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An address of the kind that was meant by `text`, for whoever wrote it.
+pub(super) fn example_like(text: &str) -> &'static str {
+    let kinds = [
+        ("udp:", "udp://127.0.0.1:8000"),
+        ("unix:", "unix:///tmp/server.sock"),
+        ("unixgram:", "unixgram:///tmp/server.sock"),
+    ];
+    let like = kinds.into_iter().find(|(kind, _)| text.starts_with(kind));
+    like.map_or("127.0.0.1:8000", |(_, example)| example)
+}
 
-    #[test]
-    fn an_address_prints_as_it_reads() {
-        for text in ["tcp://127.0.0.1:8000", "tcp://[::1]:1", "tcp://0.0.0.0:0"] {
-            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+/// An IP address and a UDP port.
+///
+/// It holds a [`SocketAddr`] in 28 bytes instead of 32. A second variant of [`Address`] that
+/// held one as it is would make every address, and so every connection, 8 bytes larger.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UdpAddress {
+    /// An IPv4 address stands in the first four bytes.
+    ip: [u8; 16],
+    flow_info: u32,
+    scope: u32,
+    port: u16,
+    is_ipv4: bool,
+}
+
+impl UdpAddress {
+    /// The IP address and port.
+    #[must_use]
+    pub fn socket(&self) -> SocketAddr {
+        if self.is_ipv4 {
+            let [a, b, c, d, ..] = self.ip;
+            return SocketAddr::from(([a, b, c, d], self.port));
         }
-        assert_eq!("[::1]:80".parse::<Address>().unwrap().to_string(), "tcp://[::1]:80");
+        SocketAddrV6::new(Ipv6Addr::from(self.ip), self.port, self.flow_info, self.scope).into()
     }
+}
 
-    #[test]
-    fn an_address_that_does_not_parse_names_the_part_at_fault() {
-        for (text, part) in [
-            ("127.0.0.1", "port is missing"),
-            ("127.0.0.1:70000", "not a number from 0 to 65535"),
-            ("127.0.0.1:http", "not a number from 0 to 65535"),
-            (":80", "host is missing"),
-            ("::1:80", "goes in brackets"),
-            ("localhost:80", "names are not looked up"),
-            ("sctp://127.0.0.1:80", "kind of socket is not known"),
-        ] {
-            let message = text.parse::<Address>().unwrap_err().to_string();
-            assert!(message.contains(part), "{text}: {message}");
-            assert!(message.contains("127.0.0.1:8000"), "shows one that does: {message}");
+impl From<SocketAddr> for UdpAddress {
+    fn from(address: SocketAddr) -> Self {
+        let port = address.port();
+        match address {
+            SocketAddr::V4(address) => {
+                let mut ip = [0; 16];
+                ip[..4].copy_from_slice(&address.ip().octets());
+                Self { ip, flow_info: 0, scope: 0, port, is_ipv4: true }
+            }
+            SocketAddr::V6(address) => Self {
+                ip: address.ip().octets(),
+                flow_info: address.flowinfo(),
+                scope: address.scope_id(),
+                port,
+                is_ipv4: false,
+            },
         }
     }
+}
 
-    #[test]
-    fn a_mapped_peer_is_known_by_its_ipv4_address() {
-        let address: Address = "[::ffff:192.0.2.7]:9".parse().unwrap();
-        assert_eq!(address.ip(), Some("192.0.2.7".parse().unwrap()));
+impl fmt::Debug for UdpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket().fmt(f)
     }
 }

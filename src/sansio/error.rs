@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 use std::{fmt, io};
 
+use super::address;
+
 /// Why something that the program asked for could not be done.
 ///
 /// What a *peer* does wrong never becomes an error of the program: it ends that one connection,
@@ -86,7 +88,8 @@ impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address { text, problem } => {
-                write!(f, "{text:?} is not an address: {problem}; one that works is 127.0.0.1:8000")
+                let example = address::example_like(text);
+                write!(f, "{text:?} is not an address: {problem}; one that works is {example}")
             }
             Self::Limit { field, found, least } => {
                 write!(f, "{field} is {found}, but must be at least {least}")
