@@ -81,6 +81,13 @@ pub enum Request<S> {
         /// The message.
         message: Box<dyn Any + Send>,
     },
+    /// Put a protocol in the place of another connection's.
+    HandOver {
+        /// Whose.
+        to: ConnectionId,
+        /// Who converses from now on; it is told when there is nobody to converse with.
+        protocol: Box<dyn Protocol<S>>,
+    },
     /// Connect out.
     Connect {
         /// To where.
@@ -106,6 +113,7 @@ impl<S> fmt::Debug for Request<S> {
             }
             Self::Close { to, closing } => write!(f, "Close({to}, {closing:?})"),
             Self::Notify { to, .. } => write!(f, "Notify({to})"),
+            Self::HandOver { to, .. } => write!(f, "HandOver({to})"),
             Self::Connect { address, .. } => write!(f, "Connect({address})"),
             Self::Release { source } => write!(f, "Release({source})"),
         }

@@ -82,6 +82,14 @@ impl<S> Transport<'_, S> {
         self.line.is_paused = false;
     }
 
+    /// Goes on reading while output waits, as long as this protocol lasts: the two directions
+    /// are independent. For a protocol that answers nothing on the connection it reads from,
+    /// such as a relay. One that does would fill its own output up to
+    /// [`Limits::output`], which ends the connection.
+    pub fn read_on(&mut self) {
+        self.line.is_read_on = true;
+    }
+
     /// Gives way: others are served before this connection's kept input is offered again. For a
     /// slice that holds a thousand requests.
     pub fn yield_now(&mut self) {
@@ -240,6 +248,14 @@ impl<S> Transport<'_, S> {
     /// Hands `message` to the [`notified`](Protocol::notified) of the connection `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
         self.desk.requests.push_back(Request::Notify { to, message });
+    }
+
+    /// Hands the connection `to` over to `next`, as [`become_protocol`](Self::become_protocol)
+    /// does with this one: its protocol is dropped without a further call. Where it has ended or
+    /// is about to, `next` gets `closed` alone, with [`CloseReason::Gone`](super::CloseReason).
+    pub fn hand_over(&mut self, to: ConnectionId, next: impl Protocol<S>) {
+        let protocol = Box::new(next);
+        self.desk.requests.push_back(Request::HandOver { to, protocol });
     }
 
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,

@@ -159,8 +159,7 @@ impl<S: 'static> Connection<S> {
             // Everything is sent and the peer's FIN seen, without an input that could tell.
             return line.is_input_ended && self.is_flushed();
         }
-        if !line.phase.takes_input() || line.is_paused || line.is_backpressured || line.holders > 0
-        {
+        if !line.phase.takes_input() || line.is_waiting() {
             return false;
         }
         line.is_yielding
