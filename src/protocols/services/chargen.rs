@@ -5,14 +5,19 @@
 
 use bytes::Bytes;
 
-use crate::sansio::{Protocol, Transport};
+use super::answer;
+use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
 
 /// Never stops talking (RFC 864): lines of 72 characters, each line one character further along
 /// the 95 that ASCII can print.
 ///
-/// What it hears is thrown away. The peer's end is its end, after what was begun. A peer that
-/// does not read costs no more than [`Limits::high_water`](crate::Limits::high_water) in shared
+/// What it hears is thrown away, also while it waits for its reader. The peer's end is its end,
+/// after what was begun. A peer that does not read costs no more than [`Limits::high_water`](crate::Limits::high_water) in shared
 /// bytes, and is reset by [`Limits::write_stall`](crate::Limits::write_stall).
+///
+/// A datagram is answered by one. The RFC gives it a random length from 0 to 512 characters;
+/// this one is as long as what it answers, and no longer than 512, so that forging a sender wins
+/// an attacker nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chargen;
 
@@ -23,6 +28,7 @@ impl Chargen {
 
 impl<S> Protocol<S> for Chargen {
     fn connected(&mut self, transport: &mut Transport<'_, S>, _: &mut S) {
+        transport.read_on();
         talk(transport);
     }
 
@@ -32,6 +38,18 @@ impl<S> Protocol<S> for Chargen {
 
     fn writable(&mut self, transport: &mut Transport<'_, S>, _: &mut S) {
         talk(transport);
+    }
+}
+
+impl<S> DatagramProtocol<S> for Chargen {
+    fn received(
+        &mut self,
+        transport: &mut DatagramTransport<'_, S>,
+        _: &mut S,
+        from: &Address,
+        bytes: &[u8],
+    ) {
+        answer(transport, from, &PATTERN[..bytes.len().min(MOST)]);
     }
 }
 
@@ -48,6 +66,8 @@ fn talk<S>(transport: &mut Transport<'_, S>) {
     }
 }
 
+/// The characters in a datagram at most.
+const MOST: usize = 512;
 /// The characters that ASCII can print, from the blank to the tilde.
 const RING: usize = 95;
 /// Characters in a line.

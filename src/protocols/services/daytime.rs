@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::say_once;
+use super::{answer, say_once};
 use crate::protocols::date;
-use crate::sansio::{Protocol, Transport};
+use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
 
 /// Says the time in words, and closes (RFC 867): `Sun, 06 Nov 1994 08:49:37 GMT`, CR, LF.
 ///
@@ -26,6 +26,19 @@ impl<S> Protocol<S> for Daytime {
 
     fn received(&mut self, _: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         bytes.len()
+    }
+}
+
+impl<S> DatagramProtocol<S> for Daytime {
+    fn received(
+        &mut self,
+        transport: &mut DatagramTransport<'_, S>,
+        _: &mut S,
+        from: &Address,
+        _: &[u8],
+    ) {
+        let line = line(transport.wall_time());
+        answer(transport, from, line.as_bytes());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Discard (RFC 863).
 
-use crate::sansio::{Protocol, Transport};
+use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
 
 /// Listens, and says nothing (RFC 863).
 ///
@@ -18,4 +18,8 @@ impl<S> Protocol<S> for Discard {
     fn received(&mut self, _: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         bytes.len()
     }
+}
+
+impl<S> DatagramProtocol<S> for Discard {
+    fn received(&mut self, _: &mut DatagramTransport<'_, S>, _: &mut S, _: &Address, _: &[u8]) {}
 }

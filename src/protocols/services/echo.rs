@@ -1,6 +1,7 @@
 //! Echo (RFC 862).
 
-use crate::sansio::{Protocol, Transport};
+use super::answer;
+use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
 
 /// Says back what it hears (RFC 862).
 ///
@@ -19,5 +20,17 @@ impl<S> Protocol<S> for Echo {
     fn received(&mut self, transport: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         transport.write(bytes);
         bytes.len()
+    }
+}
+
+impl<S> DatagramProtocol<S> for Echo {
+    fn received(
+        &mut self,
+        transport: &mut DatagramTransport<'_, S>,
+        _: &mut S,
+        from: &Address,
+        bytes: &[u8],
+    ) {
+        answer(transport, from, bytes);
     }
 }

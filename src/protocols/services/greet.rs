@@ -7,7 +7,7 @@ use crate::sansio::{Protocol, Transport};
 ///
 /// A peer that talks all the same is heard out, within
 /// [`Limits::linger`](crate::Limits::linger): to close with its words unread would reset the
-/// connection, and could cost it the greeting.
+/// connection, and could cost it the greeting. There is none for datagrams: nobody connects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Greet;
 

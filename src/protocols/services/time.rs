@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::say_once;
-use crate::sansio::{Protocol, Transport};
+use super::{answer, say_once};
+use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
 
 /// Says the time in four bytes, and closes (RFC 868): the seconds since 1900 began in UTC, most
 /// significant byte first.
@@ -27,6 +27,19 @@ impl<S> Protocol<S> for Time {
 
     fn received(&mut self, _: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         bytes.len()
+    }
+}
+
+impl<S> DatagramProtocol<S> for Time {
+    fn received(
+        &mut self,
+        transport: &mut DatagramTransport<'_, S>,
+        _: &mut S,
+        from: &Address,
+        _: &[u8],
+    ) {
+        let count = since_1900(transport.wall_time());
+        answer(transport, from, &count.to_be_bytes());
     }
 }
 

@@ -149,6 +149,8 @@ impl Line {
     pub(super) fn ask(&mut self, closing: Closing) {
         match closing {
             Closing::Finish => _ = self.wish.get_or_insert(closing),
+            // There are no directions here, of which one could be closed.
+            Closing::FinishWriting => {}
             Closing::Abort => self.wish = Some(closing),
         }
     }

@@ -6,6 +6,7 @@ use super::{Chargen, Daytime, Discard, Echo, Greet, Reply, Time};
 use crate::protocols::tests::{Rig, carry};
 use crate::sansio::{CloseReason, Limits, Protocol, Stage, Transport, Wire};
 
+mod datagrams;
 mod talking;
 
 fn rig(protocol: impl Protocol) -> Rig<()> {

@@ -76,7 +76,7 @@ impl<S: 'static> DatagramSocket<S> {
                 self.line.enter(Phase::Flushing { reason, lost: 0 });
             }
             (Some(Closing::Abort), _) => self.line.end(CloseReason::Aborted),
-            (Some(Closing::Finish) | None, _) => {}
+            (Some(Closing::Finish | Closing::FinishWriting) | None, _) => {}
         }
         if let Phase::Flushing { reason, .. } = self.line.phase
             && self.line.out.is_empty()
