@@ -97,13 +97,7 @@ pub fn couple<S>(transport: &mut Transport<'_, S>, other: ConnectionId) {
 #[must_use]
 pub fn pair() -> [Relay; 2] {
     let link = Arc::new(Mutex::new([End::Absent; 2]));
-    let relay = |side| Relay {
-        link: Arc::clone(&link),
-        side,
-        partner: None,
-        has_finished: false,
-        way_out: None,
-    };
+    let relay = |side| Relay { link: Arc::clone(&link), side, partner: None, way_out: None };
     [relay(0), relay(1)]
 }
 
@@ -117,8 +111,6 @@ pub struct Relay {
     side: usize,
     /// The other end's connection, once both are established.
     partner: Option<ConnectionId>,
-    /// Whether the peer finished before there was anybody to tell.
-    has_finished: bool,
     /// Where the other end is to be opened, and who it will be.
     way_out: Option<Box<(WayOut, Self)>>,
 }
@@ -135,6 +127,8 @@ enum End {
     /// It is not established yet.
     Absent,
     There(ConnectionId),
+    /// Its peer has finished. The other was told, if it was there.
+    Finished(ConnectionId),
     /// It has ended, and the other is to be closed like this.
     Gone(Closing),
 }
@@ -149,22 +143,25 @@ impl Relay {
     }
 
     /// This end is gone, and the other is to be closed like this. Gives the other's connection,
-    /// if it is there. The first word counts.
+    /// if that does not follow from what it knows. The first word counts.
     fn leave(&self, closing: Closing) -> Option<ConnectionId> {
         let mut ends = self.ends();
-        if let End::Absent | End::There(_) = ends[self.side] {
+        let before = ends[self.side];
+        if !matches!(before, End::Gone(_)) {
             ends[self.side] = End::Gone(closing);
         }
-        match ends[1 - self.side] {
-            End::There(other) => Some(other),
-            End::Absent | End::Gone(_) => None,
+        match (before, ends[1 - self.side]) {
+            (_, End::Absent | End::Gone(_)) => None,
+            (End::Finished(_), End::Finished(_)) if closing == Closing::Finish => None,
+            (_, End::There(other) | End::Finished(other)) => Some(other),
         }
     }
 
     fn couple<S>(&mut self, transport: &mut Transport<'_, S>, partner: ConnectionId) {
         self.partner = Some(partner);
         transport.resume_reading();
-        if self.has_finished {
+        if let End::Finished(_) = self.ends()[self.side] {
+            // There was nobody to tell.
             transport.close(partner, Closing::FinishWriting);
         }
     }
@@ -178,7 +175,7 @@ impl<S> Protocol<S> for Relay {
         let other = ends[1 - self.side];
         drop(ends);
         match other {
-            End::There(other) => {
+            End::There(other) | End::Finished(other) => {
                 transport.notify(other, Box::new(Joined(transport.id())));
                 self.couple(transport, other);
             }
@@ -218,9 +215,9 @@ impl<S> Protocol<S> for Relay {
     fn stopping(&mut self, _: &mut Transport<'_, S>, _: &mut S) {}
 
     fn finished(&mut self, transport: &mut Transport<'_, S>, _: &mut S, _: &[u8]) {
-        match self.partner {
-            Some(partner) => transport.close(partner, Closing::FinishWriting),
-            None => self.has_finished = true,
+        self.ends()[self.side] = End::Finished(transport.id());
+        if let Some(partner) = self.partner {
+            transport.close(partner, Closing::FinishWriting);
         }
     }
 

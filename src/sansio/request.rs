@@ -104,6 +104,20 @@ pub enum Request<S> {
     },
 }
 
+impl<S> Request<S> {
+    /// How many bytes of a message it carries.
+    pub(super) const fn bytes(&self) -> usize {
+        match self {
+            Self::Send { bytes, .. } | Self::Broadcast { bytes, .. } => bytes.len(),
+            Self::Close { .. }
+            | Self::Notify { .. }
+            | Self::HandOver { .. }
+            | Self::Connect { .. }
+            | Self::Release { .. } => 0,
+        }
+    }
+}
+
 impl<S> fmt::Debug for Request<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -225,7 +225,7 @@ impl<S> Transport<'_, S> {
     /// Queues `bytes` on the connection `to`, which may be this one.
     pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
         let from = Some(self.line.id);
-        self.desk.requests.push_back(Request::Send { to, from, bytes, when_full });
+        self.ask(Request::Send { to, from, bytes, when_full });
     }
 
     /// Queues `bytes` on every other connection of the listener that accepted this one. A
@@ -234,7 +234,7 @@ impl<S> Transport<'_, S> {
         let Some(listener) = self.line.origin.listener else { return };
         let from = Some(self.line.id);
         let request = Request::Broadcast { listener, from, bytes, when_full, next_slot: 0 };
-        self.desk.requests.push_back(request);
+        self.ask(request);
     }
 
     /// Closes the connection `to`, which may be this one.
@@ -242,12 +242,12 @@ impl<S> Transport<'_, S> {
         if to == self.line.id {
             return self.line.ask_closing(closing);
         }
-        self.desk.requests.push_back(Request::Close { to, closing });
+        self.ask(Request::Close { to, closing });
     }
 
     /// Hands `message` to the [`notified`](Protocol::notified) of the connection `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
-        self.desk.requests.push_back(Request::Notify { to, message });
+        self.ask(Request::Notify { to, message });
     }
 
     /// Hands the connection `to` over to `next`, as [`become_protocol`](Self::become_protocol)
@@ -255,14 +255,21 @@ impl<S> Transport<'_, S> {
     /// is about to, `next` gets `closed` alone, with [`CloseReason::Gone`](super::CloseReason).
     pub fn hand_over(&mut self, to: ConnectionId, next: impl Protocol<S>) {
         let protocol = Box::new(next);
-        self.desk.requests.push_back(Request::HandOver { to, protocol });
+        self.ask(Request::HandOver { to, protocol });
     }
 
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,
     /// `protocol` gets `closed` alone, with the reason.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.desk.requests.push_back(Request::Connect { address, protocol, limits });
+        self.ask(Request::Connect { address, protocol, limits });
+    }
+}
+
+impl<S> Transport<'_, S> {
+    fn ask(&mut self, request: Request<S>) {
+        self.desk.push_request(request);
+        self.line.asked = self.desk.last_request();
     }
 }
 

@@ -275,6 +275,8 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     fn serve(&mut self) -> Delivery {
         if self.entry.connection.stage() == Stage::Connecting {
             self.establish();
+        } else if self.entry.connection.is_ahead(self.desk) {
+            // Its turn comes when what it asked for is done; that is due anyway.
         } else if self.entry.connection.wants_turn() {
             self.entry.connection.handle_turn(self.desk, self.state);
             self.note_callback("received");

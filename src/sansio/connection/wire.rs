@@ -167,6 +167,15 @@ impl<S: 'static> Connection<S> {
             || line.kept.as_ref().is_some_and(|kept| !kept.needs_more)
     }
 
+    /// Whether something that its protocol asked of others waits to be carried out. A driver that
+    /// leaves requests over reads nothing from it meanwhile: what is asked piles up else, and a
+    /// source could not be held in time.
+    #[must_use]
+    #[inline]
+    pub fn is_ahead(&self, desk: &Desk<S>) -> bool {
+        desk.has_requests() && desk.is_waiting(self.line.asked)
+    }
+
     /// Whether it only waits for its peer's next byte: its deadline, for idling, moves away with
     /// each byte.
     #[inline]
