@@ -9,7 +9,7 @@ use crate::sansio::{Connection, Stage};
 /// A connection with its stream, and what the system last said about it.
 pub(super) struct Entry<S, T> {
     pub(super) connection: Connection<S>,
-    /// Taken when the slot is freed, and never missing before.
+    /// Taken when the slot is freed. Missing before only while there is no room to connect.
     pub(super) stream: Option<T>,
     /// What a read may find.
     pub(super) incoming: Incoming,
@@ -30,12 +30,12 @@ pub(super) struct Entry<S, T> {
 }
 
 impl<S, T> Entry<S, T> {
-    pub(super) fn new(connection: Connection<S>, stream: T) -> Self {
+    pub(super) fn new(connection: Connection<S>, stream: Option<T>) -> Self {
         Self {
             connection,
-            stream: Some(stream),
+            is_writable: stream.is_some(),
+            stream,
             incoming: Incoming::Nothing,
-            is_writable: true,
             is_queued: false,
             is_touched: false,
             is_parked: false,
