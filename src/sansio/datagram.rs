@@ -18,6 +18,8 @@ mod line;
 mod outbox;
 mod protocol;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use counts::DatagramCounts;

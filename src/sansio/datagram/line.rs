@@ -121,7 +121,7 @@ impl Line {
             phase: Phase::Opening,
             wish: None,
             deadline: None,
-            out: Outbox::default(),
+            out: Outbox::new(),
             counts: DatagramCounts::default(),
             is_backpressured: false,
             is_in_call: false,

@@ -31,17 +31,30 @@ pub(super) struct Datagram {
     pub(super) since: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     ready: VecDeque<Datagram>,
     resting: VecDeque<Datagram>,
     /// When the resting ones are tried again. Set exactly while there are any.
     retry_at: Option<Instant>,
+    /// How long whoever is next without room rests: longer each time, until a datagram is sent
+    /// while nobody rests.
+    rest: Duration,
     /// The bytes of all datagrams, in both lists.
     bytes: usize,
 }
 
 impl Outbox {
+    pub(super) const fn new() -> Self {
+        Self {
+            ready: VecDeque::new(),
+            resting: VecDeque::new(),
+            retry_at: None,
+            rest: SHORTEST_REST,
+            bytes: 0,
+        }
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -111,7 +124,17 @@ impl Outbox {
         let (its, others) = self.ready.drain(..).partition(|datagram| datagram.to == to);
         self.ready = others;
         self.resting = merged(std::mem::take(&mut self.resting), its);
-        self.retry_at.get_or_insert_with(|| after(now, REST));
+        if self.retry_at.is_none() {
+            self.retry_at = Some(after(now, self.rest));
+            self.rest = (self.rest * 2).min(LONGEST_REST);
+        }
+    }
+
+    /// The front was sent. If nobody rests, there seems to be room again.
+    pub(super) const fn note_sent(&mut self) {
+        if self.retry_at.is_none() {
+            self.rest = SHORTEST_REST;
+        }
     }
 
     /// Lets the resting ones be tried again, if they have rested long enough.
@@ -132,7 +155,7 @@ impl Outbox {
     /// Drops everything. Gives how many there were.
     pub(super) fn clear(&mut self) -> usize {
         let count = self.len();
-        *self = Self::default();
+        *self = Self::new();
         count
     }
 
@@ -162,6 +185,8 @@ fn merged(mut one: VecDeque<Datagram>, mut other: VecDeque<Datagram>) -> VecDequ
     all
 }
 
-/// How long a receiver without room rests. Long enough that trying costs nothing, short enough
-/// that nobody notices.
-const REST: Duration = Duration::from_millis(10);
+/// Soon enough for a receiver that is just busy.
+const SHORTEST_REST: Duration = Duration::from_millis(1);
+
+/// Seldom enough that trying in vain costs nothing.
+const LONGEST_REST: Duration = Duration::from_millis(64);

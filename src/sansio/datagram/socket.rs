@@ -156,6 +156,7 @@ impl<S: 'static> DatagramSocket<S> {
         match dispatched {
             Dispatched::Sent => {
                 self.line.counts.sent += 1;
+                self.line.out.note_sent();
                 desk.pool.held -= datagram.bytes.len();
             }
             Dispatched::TooLarge => {
