@@ -89,6 +89,10 @@ fn said_of(address: &str, reason: CloseReason) -> String {
             "cannot talk to {address}: connection refused; see whether the server runs and \
              listens there"
         ),
+        CloseReason::TimedOut(Timeout::FirstByte | Timeout::Idle) => format!(
+            "the conversation with {address} was cut off: silence on both sides; wait longer \
+             with --idle-timeout"
+        ),
         _ => format!("the conversation with {address} was cut off: {reason}"),
     }
 }

@@ -79,7 +79,10 @@ fn a_text_is_said_as_often_and_as_slowly_as_asked() {
     assert_heard(&talk(&[to, "--send", "hello"], b"not read"), b"hello\n");
     assert_heard(&talk(&[to, "--send", "a", "--count", "100000"], b""), &b"a\n".repeat(100_000));
     let every = ["--every", "10ms", "--count", "3"];
-    assert_heard(&talk(&[&[to, "--send", "tick"], &every[..]].concat(), b""), b"tick\ntick\ntick\n");
+    assert_heard(
+        &talk(&[&[to, "--send", "tick"], &every[..]].concat(), b""),
+        b"tick\ntick\ntick\n",
+    );
 }
 
 #[test]
@@ -147,7 +150,11 @@ fn a_conversation_that_cannot_begin_or_is_cut_off_exits_1() {
         .spawn()
         .unwrap();
     let _silent = child.stdin.take().unwrap();
-    assert_failed(&child.wait_with_output().unwrap(), 1, "was cut off: idle timeout");
+    assert_failed(
+        &child.wait_with_output().unwrap(),
+        1,
+        "was cut off: silence on both sides; wait longer",
+    );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();
     let resetting = std::thread::spawn(move || reset(listener.accept().unwrap().0));

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+#[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use programs::{Client, Program};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -75,16 +76,19 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
-/// Whether there is such a program here; if not, says so for `test`.
-pub(crate) fn has(program: &str, test: &str) -> bool {
+/// Where a program is that `test` needs; if nowhere, says so.
+pub(crate) fn find(program: &str, test: &str) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Where Debian keeps rdate, which is not in everybody's path.
     let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    let is_here = folders.any(|folder| folder.join(program).exists());
-    if !is_here {
+    let found = folders.find_map(|folder| {
+        let file = folder.join(program);
+        file.exists().then(|| file.display().to_string())
+    });
+    if found.is_none() {
         skip(test, &format!("there is no {program} here"));
     }
-    is_here
+    found
 }
 
 pub(crate) fn send_signal(program: &Program, signal: Signal) {
