@@ -7,7 +7,7 @@
 use std::error::Error;
 
 use switchboard::EventLoop;
-use switchboard::protocols::services::{Daytime, Time};
+use switchboard::services::{Daytime, Time};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -8,7 +8,7 @@
 use std::error::Error;
 
 use switchboard::EventLoop;
-use switchboard::protocols::services::Echo;
+use switchboard::services::Echo;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use switchboard::http::{self, Handler, Reply, Request};
-use switchboard::protocols::services::Discard;
+use switchboard::services::Discard;
 
 use crate::failure::Failure;
 use crate::options::HttpOptions;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use switchboard::protocols::services::{Chargen, Daytime, Discard, Echo, Greet, Reply, Time};
+use switchboard::services::{Chargen, Daytime, Discard, Echo, Greet, Reply, Time};
 use switchboard::{DatagramProtocol, Protocol};
 
 use crate::failure::Failure;

@@ -14,7 +14,7 @@
 //!
 //! ```no_run
 //! use switchboard::EventLoop;
-//! use switchboard::protocols::services::{Daytime, Echo};
+//! use switchboard::services::{Daytime, Echo};
 //!
 //! let mut event_loop = EventLoop::new()?;
 //! event_loop.listen("127.0.0.1:7007", |_peer| Echo)?;
