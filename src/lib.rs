@@ -98,12 +98,13 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
+pub use drivers::resolver::Resolver;
 pub use net::{ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
 pub use protocols::{line, relay, services};
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
-    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
-    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
+    DatagramProtocol, DatagramTransport, Destination, Error, FileRange, Limits, ListenerId, Misuse,
+    Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, Unresolved, WhenFull,
 };

@@ -146,7 +146,8 @@ fn chat_sends_each_line_to_everybody_else() {
 fn relay_is_as_if_one_had_called_the_server() {
     let (_server, server) = listening("http_hello", "listening on http://", "/");
     let mut command = example("relay");
-    let mut relay = Program::start(command.args([&server.to_string(), "127.0.0.1:0"]));
+    let server = format!("localhost:{}", server.port());
+    let mut relay = Program::start(command.args([&*server, "127.0.0.1:0"]));
     let address = relay.ready("listening on tcp://", "");
     let mut client = Client::connect(address);
     client.ask("GET", "/through/the/relay");

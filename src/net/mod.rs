@@ -7,6 +7,7 @@
 mod calls;
 mod clock;
 mod listener;
+mod names;
 mod options;
 mod platform;
 #[cfg(all(unix, feature = "signals"))]
@@ -26,6 +27,7 @@ use crate::sansio::Address;
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
 use clock::Ticks;
+pub(crate) use names::look_up;
 pub use options::ListenOptions;
 pub(crate) use system::SystemNetwork;
 

@@ -33,12 +33,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::sansio::{
-    Address, CloseReason, Closed, Closing, ConnectionId, Error, Limits, Protocol, Timeout,
+    CloseReason, Closed, Closing, ConnectionId, Destination, Error, Limits, Protocol, Timeout,
     Transport, WhenFull,
 };
 
-/// A factory of relays: for each peer that connects, a connection to `address` is opened and
-/// coupled with the peer's. Nothing is read from the peer before that is established.
+/// A factory of relays: for each peer that connects, a connection to `to` is opened, an address or
+/// a name, and coupled with the peer's. Nothing is read from the peer before it is established.
 ///
 /// The connections that it opens live under the default [`Limits`], but may stay silent at first
 /// for as long as later: it was not they who called.
@@ -46,14 +46,14 @@ use crate::sansio::{
 /// # Errors
 ///
 /// [`Error::Misuse`] for an address that does not parse.
-pub fn to<T, A>(address: A) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
+pub fn to<T, A>(to: A) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
 where
-    A: TryInto<Address>,
+    A: TryInto<Destination>,
     Error: From<A::Error>,
 {
     let limits = Limits::default();
     let idle = limits.idle;
-    to_with(address, limits.first_byte(idle))
+    to_with(to, limits.first_byte(idle))
 }
 
 /// As [`to`], with `limits` for the connections that it opens. Those of the peers are given to
@@ -63,15 +63,15 @@ where
 ///
 /// As [`to`], and for limits that cannot work.
 pub fn to_with<T, A>(
-    address: A,
+    to: A,
     limits: Limits,
 ) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
 where
-    A: TryInto<Address>,
+    A: TryInto<Destination>,
     Error: From<A::Error>,
 {
     limits.check()?;
-    let way_out = WayOut { address: address.try_into()?, limits };
+    let way_out = WayOut { to: to.try_into()?, limits };
     Ok(move |_| {
         let [mut near, far] = pair();
         near.way_out = Some(Box::new((way_out.clone(), far)));
@@ -117,7 +117,7 @@ pub struct Relay {
 
 #[derive(Clone, Debug)]
 struct WayOut {
-    address: Address,
+    to: Destination,
     limits: Limits,
 }
 
@@ -183,8 +183,8 @@ impl<S> Protocol<S> for Relay {
             End::Gone(closing) => transport.close(transport.id(), closing),
         }
         if let Some(way_out) = self.way_out.take() {
-            let (WayOut { address, limits }, far) = *way_out;
-            transport.connect(address, far, limits);
+            let (WayOut { to, limits }, far) = *way_out;
+            transport.connect(to, far, limits);
         }
     }
 

@@ -5,6 +5,7 @@
 //! a turn and in which order, `service.rs` for what happens to one connection.
 
 mod accept;
+mod by_name;
 mod config;
 mod connecting;
 mod control;
@@ -30,9 +31,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use super::resolver::Resolver;
 use crate::net::{ListenOptions, SystemNetwork};
 use crate::sansio::{
-    Address, Closing, Connection, ConnectionId, Error, Limits, ListenerId, Misuse, Protocol,
+    Address, Closing, Connection, ConnectionId, Destination, Error, Limits, ListenerId, Misuse,
+    Protocol,
 };
 
 pub use config::{Config, OnPanic};
@@ -234,26 +237,34 @@ impl<S: 'static> EventLoop<S> {
         self.engine.add_stream(stream, peer, Box::new(protocol), limits)
     }
 
-    /// Opens a connection to `address` on which `protocol` converses. It returns at once; how
-    /// it went is told to the protocol, with `connected` or with `closed`. Where too many wait on
-    /// a Unix socket already, it is tried again until [`Limits::connect`] is over.
+    /// Opens a connection to an address, or to a host by its name, on which `protocol` converses.
+    /// It returns at once; how it went is told to the protocol, with `connected` or with
+    /// `closed`. Where a name has several addresses, they are tried in turn; where too many wait
+    /// on a Unix socket already, it is tried again; all until [`Limits::connect`] is over.
     ///
     /// # Errors
     ///
-    /// [`Error::Misuse`] for an address or limits that cannot work, [`Error::Io`] where the
-    /// system refuses at once, for want of descriptors or a route.
+    /// [`Error::Misuse`] for an address or limits that cannot work, [`Error::Unresolved`] for a
+    /// name that cannot be looked up now, or at all without a [resolver](Self::set_resolver),
+    /// [`Error::Io`] where the system refuses at once, for want of descriptors or a route.
     pub fn connect<A>(
         &mut self,
-        address: A,
+        to: A,
         protocol: impl Protocol<S>,
         limits: Limits,
     ) -> Result<ConnectionId, Error>
     where
-        A: TryInto<Address>,
+        A: TryInto<Destination>,
         Error: From<A::Error>,
     {
         limits.check()?;
-        self.engine.connect(&address.try_into()?, Box::new(protocol), limits)
+        self.engine.connect_to(to.try_into()?, Box::new(protocol), limits)
+    }
+
+    /// Gives the loop what to look names up with. Without one it connects to addresses alone. One
+    /// that it had before is dropped, and the lookups that wait there come to nothing.
+    pub fn set_resolver(&mut self, resolver: Resolver) {
+        self.engine.set_resolver(Box::new(resolver));
     }
 
     /// The address that a listener listens on, with its real port.

@@ -56,6 +56,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Serves a connection from the ready list.
     #[inline]
     pub(super) fn serve(&mut self, id: ConnectionId, state: &mut S) {
+        if !self.searches.is_empty() && self.turns_to_next(id, state) {
+            return;
+        }
         self.with_service(id, state, |service| {
             service.entry.is_queued = false;
             service.serve();
@@ -77,6 +80,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         }
         self.turn.late = self.turn.late.max(now.saturating_duration_since(deadline));
+        if !self.searches.is_empty() && self.turns_from_silent(id, state) {
+            return;
+        }
         self.input(id, Input::Deadline, state);
     }
 

@@ -97,6 +97,8 @@ fn line_of(second: u64) -> DateLine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
