@@ -99,7 +99,7 @@ pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
 pub use drivers::resolver::Resolver;
-pub use net::{ListenOptions, ManualClock};
+pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
 pub use protocols::{line, relay, services};

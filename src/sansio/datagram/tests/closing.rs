@@ -103,7 +103,8 @@ fn stopping_finishes_unless_the_protocol_has_its_own_idea() {
 
 #[test]
 fn a_socket_that_was_never_told_it_is_open_is_told_that_it_ended() {
-    let ends: [(fn(&mut Table), CloseReason); 4] = [
+    type End = fn(&mut Table);
+    let ends: [(End, CloseReason); 4] = [
         (|t| t.socket.handle_stopping(&mut t.desk, &mut t.diary), CloseReason::Stopped),
         (|t| t.close(Closing::Finish), CloseReason::Finished),
         (|t| t.close(Closing::Abort), CloseReason::Aborted),
