@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::unsupported::Unsupported;
+
 /// How to close a connection, where a request for it is a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -59,6 +61,9 @@ pub enum CloseReason {
     Layer,
     /// The driver stopped, or its drain came to its deadline.
     Stopped,
+    /// The protocol asked for what its driver cannot do, such as a message to another
+    /// connection in a thread per connection.
+    Unsupported(Unsupported),
     /// The system reported a failure: `ConnectionReset` where the peer is gone.
     Io(io::ErrorKind),
 }
@@ -85,7 +90,7 @@ impl CloseReason {
             Self::Finished => Blame::Nobody,
             Self::Aborted | Self::Panicked | Self::File | Self::Stopped => Blame::Program,
             Self::TimedOut(_) | Self::InputFull | Self::TooSlow | Self::Layer => Blame::Peer,
-            Self::OutputFull => Blame::Program,
+            Self::OutputFull | Self::Unsupported(_) => Blame::Program,
             Self::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Blame::Peer,
             Self::Overloaded | Self::Io(_) => Blame::System,
         }
@@ -111,6 +116,7 @@ impl CloseReason {
             | Self::Panicked
             | Self::File
             | Self::Stopped
+            | Self::Unsupported(_)
             | Self::Io(_) => true,
         }
     }
@@ -144,6 +150,7 @@ impl fmt::Display for CloseReason {
             Self::File => f.write_str("file became shorter or unreadable"),
             Self::Layer => f.write_str("refused by the layer"),
             Self::Stopped => f.write_str("driver stopped"),
+            Self::Unsupported(unsupported) => unsupported.fmt(f),
             Self::Io(kind) => write!(f, "{kind}"),
         }
     }
