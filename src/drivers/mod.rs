@@ -2,3 +2,4 @@
 //! [`Connection`](crate::sansio::Connection)s, and decides whose turn it is.
 
 pub mod event_loop;
+mod sending;
