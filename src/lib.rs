@@ -95,6 +95,8 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
+#[cfg(unix)]
+pub use drivers::threads::Threads;
 pub use net::{ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;

@@ -4,6 +4,8 @@
 //! name that says what the platform does. What is above asks a [`Network`], which is the system
 //! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
 
+#[cfg(unix)]
+mod blocking;
 mod clock;
 mod listener;
 mod options;
@@ -20,9 +22,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::sansio::Address;
 
+#[cfg(unix)]
+pub(crate) use blocking::{Bell, PATIENCE, Watch, Watched};
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
+#[cfg(unix)]
+pub(crate) use listener::Listener;
 pub use options::ListenOptions;
+#[cfg(unix)]
+pub(crate) use platform::{can_send_file, read_at};
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) use signals::SignalPipe;
+#[cfg(unix)]
+pub(crate) use stream::Stream;
 pub(crate) use system::SystemNetwork;
 
 /// What the engine needs of a world: a clock, a poller, and sockets.

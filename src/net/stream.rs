@@ -25,7 +25,7 @@ impl Stream {
         Self { socket, is_shared: false }
     }
 
-    pub(super) fn adopt(socket: std::net::TcpStream) -> io::Result<Self> {
+    pub(crate) fn adopt(socket: std::net::TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self { socket: TcpStream::from_std(socket), is_shared: true })
     }
@@ -47,7 +47,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8]) -> Read {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> Read {
         match uninterrupted(|| (&self.socket).read(buffer)) {
             Ok(0) => Read::End,
             Ok(count) => {
@@ -58,7 +58,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
+    pub(crate) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
         let result = if is_more_coming {
             uninterrupted(|| self.socket.try_io(|| send_more(&self.socket, bytes)))
         } else {
@@ -67,13 +67,13 @@ impl Stream {
         outcome(result, bytes.len())
     }
 
-    pub(super) fn write_slices(&self, slices: &[IoSlice<'_>]) -> Write {
+    pub(crate) fn write_slices(&self, slices: &[IoSlice<'_>]) -> Write {
         let length = slices.iter().map(|slice| slice.len()).sum();
         let result = uninterrupted(|| self.socket.try_io(|| send_slices(&self.socket, slices)));
         outcome(result, length)
     }
 
-    pub(super) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
+    pub(crate) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
         let sent =
             uninterrupted(|| self.socket.try_io(|| send_file(&self.socket, file, offset, length)));
         match sent {
@@ -83,12 +83,12 @@ impl Stream {
         }
     }
 
-    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
     }
 
     /// Makes the coming close a reset.
-    pub(super) fn reset_on_close(&self) {
+    pub(crate) fn reset_on_close(&self) {
         if let Err(error) = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)) {
             log::debug!("a connection is closed in order for want of a reset: {error}");
         }
