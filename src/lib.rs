@@ -99,6 +99,8 @@ pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
 pub use drivers::resolver::Resolver;
+#[cfg(unix)]
+pub use drivers::threads::Threads;
 pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;

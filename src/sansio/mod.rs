@@ -50,6 +50,7 @@ mod protocol;
 mod remote;
 mod request;
 mod transport;
+mod unsupported;
 mod writer;
 
 pub use address::{Address, UdpAddress, UnixAddress};
@@ -75,4 +76,5 @@ pub use protocol::Protocol;
 pub use remote::{Post, PostError, Remote};
 pub use request::{Delivery, Request, WhenFull};
 pub use transport::Transport;
+pub use unsupported::{Driver, RequestKind, Unsupported};
 pub use writer::Writer;

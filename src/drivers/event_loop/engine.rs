@@ -41,7 +41,7 @@ pub struct Peer {
     pub listener: ListenerId,
 }
 
-pub(super) type Factory<S> = Box<dyn FnMut(Peer) -> Box<dyn Protocol<S>> + Send>;
+pub(in super::super) type Factory<S> = Box<dyn FnMut(Peer) -> Box<dyn Protocol<S>> + Send>;
 
 /// Hides which protocol a factory makes.
 pub(super) fn boxed<S, P, F>(mut factory: F) -> Factory<S>

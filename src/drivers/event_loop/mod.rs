@@ -44,8 +44,12 @@ pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
 use engine::Engine;
+#[cfg(unix)]
+pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
+#[cfg(unix)]
+pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
 pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 

@@ -22,6 +22,8 @@ use crate::sansio::{
 };
 
 mod sending;
+#[cfg(unix)]
+pub(in super::super) use sending::{up_to, within};
 
 /// What can happen to a connection.
 pub(super) enum Input {
@@ -218,7 +220,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
 /// Runs what is not ours, and gives nothing if it panicked and that is to cost one connection.
 #[inline]
-pub(super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
+pub(in super::super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
     match on_panic {
         OnPanic::Propagate => Some(work()),
         OnPanic::Close => panic::catch_unwind(AssertUnwindSafe(work)).ok(),
