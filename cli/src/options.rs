@@ -102,7 +102,8 @@ pub(crate) struct ProxyOptions {
 /// Talk to a server: a client for all of them
 ///
 /// It says what comes on standard input, or TEXT and a line feed, and prints what it hears. At
-/// the end of the input it closes its own direction and listens on until the server closes.
+/// the end of the input it closes its own direction and listens on until the server closes. Of
+/// datagrams each is a line, and nothing says that there will be no more: it waits for a while.
 ///
 /// Exit status: 0 when both sides closed in order, 1 when the conversation was cut off or could
 /// not begin, 2 when ADDRESS makes no sense or its name is not known.
@@ -131,6 +132,10 @@ pub(crate) struct TalkOptions {
     /// Silence in both directions
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time::parse)]
     pub(crate) idle_timeout: Duration,
+
+    /// For an answer to the last datagram, and after that for more
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time::parse)]
+    pub(crate) wait: Duration,
 }
 
 impl Options {

@@ -3,9 +3,12 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use switchboard::drivers::blocking;
 use switchboard::{
     Address, Config, DatagramProtocol, Ended, Error, EventLoop, Limits, OnPanic, Peer, Protocol,
+    Threads,
 };
+use switchboard_forks::Forks;
 
 use crate::failure::Failure;
 use crate::options::{Driver, ServerOptions};
@@ -17,6 +20,25 @@ pub(crate) enum Ready {
     Address,
     /// `listening on http://127.0.0.1:8000/`
     Http,
+}
+
+/// Serves with a driver of blocking calls: two types that have the same methods.
+macro_rules! blocking {
+    ($options:expr, $ready:expr, $factory:expr, $server:expr) => {{
+        let mut server = $server;
+        for address in &$options.listen {
+            if is_datagram(address) {
+                return Err(no_blocking_datagrams(address));
+            }
+            server = server
+                .listen_with(address.clone(), $options.limits(), $factory.clone())
+                .map_err(|error| no_listen(address, &error))?;
+        }
+        let server =
+            server.drain_on_signals($options.drain_timeout).map_err(|error| no_start(&error))?;
+        announce($ready, &server.local_addresses().cloned().collect::<Vec<_>>())?;
+        finish(server.run())
+    }};
 }
 
 /// Serves streams, each with a conversation of `factory`, and under the event loop datagrams
@@ -37,10 +59,20 @@ where
             if !is_datagram(address) {
                 return listen(event_loop, address, options.limits(), factory.clone());
             }
-            let _ = datagrams.clone();
-            Err(no_datagrams(address))
+            let protocol = datagrams.clone().ok_or_else(|| no_datagrams(address))?;
+            let socket = event_loop
+                .bind(address.clone(), protocol)
+                .map_err(|error| no_listen(address, &error))?;
+            Ok(event_loop.datagram_socket(socket).map(|socket| socket.local().clone()))
         }),
-        Driver::Threads | Driver::Forks => Err(Failure::at_start("not yet")),
+        Driver::Threads => {
+            let config = blocking::Config::default().on_panic(OnPanic::Close);
+            blocking!(options, ready, factory, Threads::with_config(config, || ()))
+        }
+        Driver::Forks => {
+            let config = blocking::Config::default().on_panic(OnPanic::Close);
+            blocking!(options, ready, factory, Forks::with_config(config, || ()))
+        }
     }
 }
 
@@ -60,10 +92,7 @@ pub(crate) fn on_event_loop<S: 'static>(
         places.extend(open(&mut event_loop, address)?);
     }
     announce(ready, &places)?;
-    let ended = event_loop
-        .run(state)
-        .map_err(|error| Failure::while_running(format!("cannot wait for clients: {error}")))?;
-    Ok(report(ended))
+    finish(event_loop.run(state))
 }
 
 /// Listens for streams on `address`.
@@ -116,10 +145,12 @@ fn announce(ready: Ready, places: &[Address]) -> Result<(), Failure> {
 }
 
 /// Says how the connections ended.
-fn report(ended: Ended) -> ExitCode {
+fn finish(ended: io::Result<Ended>) -> Result<ExitCode, Failure> {
+    let ended = ended
+        .map_err(|error| Failure::while_running(format!("cannot wait for clients: {error}")))?;
     let Ended::Drained(drained) = ended else {
         log::warn!("stopped before the drain was done: what was begun was cut off");
-        return ExitCode::FAILURE;
+        return Ok(ExitCode::FAILURE);
     };
     log::info!(
         "drained: {} connections finished, {} aborted, {} ended otherwise",
@@ -127,10 +158,10 @@ fn report(ended: Ended) -> ExitCode {
         drained.aborted,
         drained.otherwise
     );
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
-fn is_datagram(address: &Address) -> bool {
+pub(crate) fn is_datagram(address: &Address) -> bool {
     matches!(address, Address::Udp(_) | Address::UnixDatagram(_))
 }
 
@@ -138,6 +169,14 @@ fn no_datagrams(address: &Address) -> Failure {
     Failure::at_start(format!(
         "cannot serve datagrams on {address}: this server converses with those who connect; \
          give it a tcp:// or unix: address with --listen"
+    ))
+}
+
+fn no_blocking_datagrams(address: &Address) -> Failure {
+    Failure::at_start(format!(
+        "cannot serve datagrams on {address}: nobody connects, so there is nothing to give a \
+         thread or a process to; leave out --driver, or give a tcp:// or unix: address with \
+         --listen"
     ))
 }
 

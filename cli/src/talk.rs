@@ -1,41 +1,80 @@
 //! `switchboard talk`: a client for every server, on the same event loop that runs those.
 //!
-//! The one thread beside the loop's reads standard input, which may be a file, a pipe or a
-//! terminal, and no poll takes all of them. It reads a piece only when it is asked for one, so
-//! nothing piles up for a server that reads slowly.
+//! The one thread beside the loop's (but for those that look a name up) reads standard input,
+//! which may be a file, a pipe or a terminal, and no poll takes all of them. It reads a piece
+//! only when it is asked for one, so nothing piles up for a server that reads slowly.
 
+mod datagram;
 mod input;
 mod screen;
 mod stream;
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use switchboard::{Address, CloseReason, EventLoop, Limits, Misuse, Timeout};
+use switchboard::sansio::Unresolved;
+use switchboard::{Address, CloseReason, Destination, Error, EventLoop, Limits, Resolver, Timeout};
 
 use crate::failure::Failure;
 use crate::options::TalkOptions;
-use crate::server::no_start;
+use crate::server::{is_datagram, no_start};
+use datagram::Sender;
 use input::Words;
 use screen::Screen;
 use stream::Client;
 
 /// Talks until one of both ends it.
 pub(crate) fn run(options: &TalkOptions) -> Result<ExitCode, Failure> {
-    let address: Address =
-        options.address.parse().map_err(|error: Misuse| Failure::at_start(error.to_string()))?;
+    let to = destination(&options.address)?;
     let mut event_loop = EventLoop::new().map_err(|error| no_start(&error))?;
-    // Nobody calls us, so that who is silent at first is idle like anybody else.
-    let idle = options.idle_timeout;
-    let limits = Limits::default().connect(options.connect_timeout).first_byte(idle).idle(idle);
-    let client = Client::new(Words::of(options), event_loop.handle());
-    event_loop.connect(address, client, limits).map_err(|error| {
-        Failure::while_running(format!("cannot talk to {}: {error}", options.address))
-    })?;
+    match to {
+        Destination::Address(address) if is_datagram(&address) => {
+            send_datagrams(&mut event_loop, address, options)
+        }
+        to => connect(&mut event_loop, to, options),
+    }
+    .map_err(|error| cannot_begin(&options.address, &error))?;
     let mut talk = Talk { screen: Screen::new(), ended: None };
     event_loop
         .run(&mut talk)
         .map_err(|error| Failure::while_running(format!("cannot wait for answers: {error}")))?;
     talk.result(&options.address)
+}
+
+fn destination(text: &str) -> Result<Destination, Failure> {
+    text.parse().map_err(|error: switchboard::Misuse| Failure::at_start(error.to_string()))
+}
+
+fn connect(
+    event_loop: &mut EventLoop<Talk>,
+    to: Destination,
+    options: &TalkOptions,
+) -> Result<(), Error> {
+    if let Destination::Name { .. } = to {
+        event_loop.set_resolver(Resolver::new()?);
+    }
+    // Nobody calls us, so that who is silent at first is idle like anybody else.
+    let idle = options.idle_timeout;
+    let limits = Limits::default().connect(options.connect_timeout).first_byte(idle).idle(idle);
+    let client = Client::new(Words::of(options), event_loop.handle());
+    event_loop.connect(to, client, limits)?;
+    Ok(())
+}
+
+fn send_datagrams(
+    event_loop: &mut EventLoop<Talk>,
+    to: Address,
+    options: &TalkOptions,
+) -> Result<(), Error> {
+    // Any free address, as a connection would have: answers need somewhere to go.
+    let own = match to.socket() {
+        Some(to) if to.is_ipv6() => "udp://[::]:0".to_owned(),
+        Some(_) => "udp://0.0.0.0:0".to_owned(),
+        None => format!("unixgram:@switchboard-talk-{}", std::process::id()),
+    };
+    let sender = Sender::new(Words::of(options), to, options.wait, event_loop.handle());
+    event_loop.bind(&*own, sender)?;
+    Ok(())
 }
 
 /// What a conversation leaves behind.
@@ -53,6 +92,12 @@ enum Ended {
     Broken(String),
 }
 
+impl Ended {
+    fn no_input(error: &io::Error) -> Self {
+        Self::Broken(format!("cannot read standard input: {error}"))
+    }
+}
+
 impl Talk {
     fn end(&mut self, ended: Ended) {
         self.ended.get_or_insert(ended);
@@ -62,7 +107,7 @@ impl Talk {
     fn print(&mut self, bytes: &[u8]) -> bool {
         let Err(error) = self.screen.print(bytes) else { return true };
         self.end(match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Ended::Unread,
+            ErrorKind::BrokenPipe => Ended::Unread,
             _ => Ended::Broken(format!("cannot write to standard output: {error}")),
         });
         false
@@ -71,28 +116,37 @@ impl Talk {
     fn result(self, address: &str) -> Result<ExitCode, Failure> {
         match self.ended {
             Some(Ended::Closed(CloseReason::Finished) | Ended::Unread) => Ok(ExitCode::SUCCESS),
-            Some(Ended::Closed(reason)) => Err(Failure::while_running(said_of(address, reason))),
+            Some(Ended::Closed(reason)) => Err(cut_off(address, reason)),
             Some(Ended::Broken(message)) => Err(Failure::while_running(message)),
             None => Err(Failure::while_running("stopped before the conversation ended")),
         }
     }
 }
 
+fn cannot_begin(address: &str, error: &Error) -> Failure {
+    Failure::while_running(format!("cannot talk to {address}: {error}"))
+}
+
 /// What became of a conversation with `address` that did not end in order.
-fn said_of(address: &str, reason: CloseReason) -> String {
-    match reason {
+fn cut_off(address: &str, reason: CloseReason) -> Failure {
+    Failure::while_running(match reason {
+        CloseReason::Unresolved(Unresolved::NotFound) => {
+            return Failure::at_start(format!(
+                "cannot talk to {address}: name does not resolve; see how it is spelt, or give \
+                 an IP address, such as 127.0.0.1:8000"
+            ));
+        }
         CloseReason::TimedOut(Timeout::Connect) => format!(
             "cannot talk to {address}: no answer in time; wait longer with --connect-timeout, or \
              see whether it is the right address"
         ),
-        CloseReason::Io(std::io::ErrorKind::ConnectionRefused) => format!(
-            "cannot talk to {address}: connection refused; see whether the server runs and \
-             listens there"
+        CloseReason::Io(ErrorKind::ConnectionRefused | ErrorKind::NotFound) => format!(
+            "cannot talk to {address}: {reason}; see whether the server runs and listens there"
         ),
         CloseReason::TimedOut(Timeout::FirstByte | Timeout::Idle) => format!(
             "the conversation with {address} was cut off: silence on both sides; wait longer \
              with --idle-timeout"
         ),
         _ => format!("the conversation with {address} was cut off: {reason}"),
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! What to say: text from the command line, or standard input, read by a thread.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -62,6 +62,15 @@ pub(super) enum Piece {
     Failed(io::Error),
 }
 
+/// How standard input is cut in pieces.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading {
+    /// As it comes: for a stream, where pieces mean nothing.
+    Anything,
+    /// A line each: for datagrams.
+    Lines,
+}
+
 /// Asks the thread that reads standard input for one piece more. Dropping it ends the thread
 /// with the piece that it reads.
 #[derive(Debug)]
@@ -71,11 +80,11 @@ pub(super) struct Asker {
 
 impl Asker {
     /// Starts the thread. Its pieces are posted to `remote`.
-    pub(super) fn start(remote: Remote) -> io::Result<Self> {
+    pub(super) fn start(remote: Remote, reading: Reading) -> io::Result<Self> {
         let (requests, asked) = mpsc::channel();
         thread::Builder::new()
             .name("standard input".to_owned())
-            .spawn(move || read_when_asked(&asked, &remote))?;
+            .spawn(move || read_when_asked(&asked, &remote, reading))?;
         Ok(Self { requests })
     }
 
@@ -85,11 +94,13 @@ impl Asker {
     }
 }
 
-fn read_when_asked(asked: &Receiver<()>, remote: &Remote) {
+fn read_when_asked(asked: &Receiver<()>, remote: &Remote, reading: Reading) {
     let mut input = io::stdin().lock();
-    let mut buffer = vec![0; PIECE];
     while asked.recv().is_ok() {
-        let piece = read(&mut input, &mut buffer);
+        let piece = match reading {
+            Reading::Anything => read_some(&mut input),
+            Reading::Lines => read_line(&mut input),
+        };
         let is_last = !matches!(piece, Piece::Bytes(_));
         // The loop takes one message, or nobody listens any more.
         if remote.notify(Box::new(piece)).is_err() || is_last {
@@ -98,19 +109,34 @@ fn read_when_asked(asked: &Receiver<()>, remote: &Remote) {
     }
 }
 
-fn read(input: &mut impl Read, buffer: &mut [u8]) -> Piece {
+/// What is there, as soon as anything is.
+fn read_some(input: &mut impl BufRead) -> Piece {
     loop {
-        match input.read(buffer) {
-            Ok(0) => return Piece::End,
-            Ok(count) => return Piece::Bytes(Bytes::copy_from_slice(&buffer[..count])),
+        match input.fill_buf() {
+            Ok([]) => return Piece::End,
+            Ok(bytes) => {
+                let piece = Bytes::copy_from_slice(bytes);
+                input.consume(piece.len());
+                return Piece::Bytes(piece);
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Piece::Failed(error),
         }
     }
 }
 
-/// Bytes read at once at most: as many as a pipe holds.
-const PIECE: usize = 64 << 10;
+/// The next line with its end, or as much of it as fits into a datagram.
+fn read_line(input: &mut impl BufRead) -> Piece {
+    let mut line = Vec::new();
+    match input.take(LONGEST_DATAGRAM).read_until(b'\n', &mut line) {
+        Ok(0) => Piece::End,
+        Ok(_) => Piece::Bytes(line.into()),
+        Err(error) => Piece::Failed(error),
+    }
+}
+
+/// What is left of 65,535 bytes by the headers of IPv4 and UDP.
+const LONGEST_DATAGRAM: u64 = 65_507;
 
 #[cfg(test)]
 mod tests {
@@ -148,5 +174,22 @@ mod tests {
         );
         assert!(text.is_over());
         assert_eq!(text.next(), None);
+    }
+
+    fn pieces(read: fn(&mut &[u8]) -> Piece, mut input: &[u8]) -> Vec<Vec<u8>> {
+        let mut pieces = Vec::new();
+        while let Piece::Bytes(piece) = read(&mut input) {
+            pieces.push(piece.to_vec());
+        }
+        pieces
+    }
+
+    #[test]
+    fn a_datagram_is_a_line_or_as_much_of_it_as_fits() {
+        assert_eq!(pieces(read_line, b"one\n\ntwo"), [&b"one\n"[..], b"\n", b"two"]);
+        let long = [b'x'; 70_000];
+        let lengths: Vec<_> = pieces(read_line, &long).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [65_507, 4_493]);
+        assert_eq!(pieces(read_some, b"one\ntwo"), [b"one\ntwo"]);
     }
 }

@@ -5,7 +5,7 @@ use std::any::Any;
 use switchboard::drivers::event_loop::Handle;
 use switchboard::{Closed, Protocol, Timeout, Transport};
 
-use super::input::{Asker, Piece, Text, Words};
+use super::input::{Asker, Piece, Reading, Text, Words};
 use super::{Ended, Talk};
 
 /// Says its words and prints what it hears, independent of each other.
@@ -29,10 +29,10 @@ impl Protocol<Talk> for Client {
         transport.read_on();
         match &mut self.words {
             Words::Text(text) => say(text, transport),
-            Words::Input => match Asker::start(transport.remote()) {
+            Words::Input => match Asker::start(transport.remote(), Reading::Anything) {
                 Ok(asker) => self.asker.insert(asker).ask(),
                 Err(error) => {
-                    talk.end(Ended::Broken(format!("cannot read standard input: {error}")));
+                    talk.end(Ended::no_input(&error));
                     transport.abort();
                 }
             },
@@ -67,7 +67,7 @@ impl Protocol<Talk> for Client {
             }
             Piece::End => transport.finish_writing(),
             Piece::Failed(error) => {
-                talk.end(Ended::Broken(format!("cannot read standard input: {error}")));
+                talk.end(Ended::no_input(&error));
                 transport.abort();
             }
         }
