@@ -75,14 +75,50 @@ fn socat_speaks_to_both_kinds_of_stream() {
 }
 
 #[test]
+fn socat_speaks_to_both_kinds_of_datagram_socket() {
+    let name = "socat_speaks_to_both_kinds_of_datagram_socket";
+    let Some(socat) = find("socat", name) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server").display().to_string();
+    let own = folder.path().join("client").display().to_string();
+    let unix = format!("unixgram://{path}");
+    for (name, answer) in [("echo", "hello"), ("discard", ""), ("reply", "Yes"), ("print", "")] {
+        let listen = [name, "--listen", "udp://127.0.0.1:0", "--listen", "udp://[::1]:0"];
+        let (_program, places) = server(&[&listen[..], &["--listen", &unix]].concat());
+        let to_socket = |place: &String| format!("UDP:{}", &place["udp://".len()..]);
+        let to_path = format!("UNIX-SENDTO:{path},bind={own}");
+        // Nothing ends a conversation in datagrams but that enough has come, or that nothing will.
+        let (most, patience) =
+            if answer.is_empty() { (1, "-t0.1") } else { (answer.len(), "-t60") };
+        for target in [to_socket(&places[0]), to_socket(&places[1])] {
+            let target = format!("{target},readbytes={most}");
+            assert_eq!(heard(&socat, &[patience, "-", &target], b"hello"), answer, "{target}");
+        }
+        // It counts no bytes of these.
+        assert_eq!(heard(&socat, &["-t2", "-", &to_path], b"hello"), answer, "{to_path}");
+        let _ = std::fs::remove_file(&own);
+    }
+}
+
+#[test]
+fn nc_speaks_to_udp() {
+    let Some(nc) = find("nc", "nc_speaks_to_udp") else { return };
+    let (_echo, places) = server(&["echo", "--listen", "udp://127.0.0.1:0"]);
+    let port = places[0].rsplit(':').next().unwrap();
+    assert_eq!(heard(&nc, &["-u", "-w1", "127.0.0.1", port], b"hello"), "hello");
+}
+
+#[test]
 fn rdate_reads_the_time() {
     let Some(rdate) = find("rdate", "rdate_reads_the_time") else { return };
-    let (_time, address) = tcp_server(&["time"]);
-    let port = address.port().to_string();
-    let text = run(&rdate, &["-p", "-o", &port, "127.0.0.1"], b"");
-    let text = String::from_utf8(text.stdout).unwrap();
-    let year = text.trim().rsplit(' ').next().and_then(|year| year.parse::<u32>().ok());
-    assert!(year.is_some_and(|year| year >= 2026), "{text:?}");
+    let (_time, places) =
+        server(&["time", "--listen", "127.0.0.1:0", "--listen", "udp://127.0.0.1:0"]);
+    for (kind, place) in [("-p", &places[0]), ("-pu", &places[1])] {
+        let port = place.rsplit(':').next().unwrap();
+        let text = heard(&rdate, &[kind, "-o", port, "127.0.0.1"], b"");
+        let year = text.trim().rsplit(' ').next().and_then(|year| year.parse::<u32>().ok());
+        assert!(year.is_some_and(|year| year >= 2026), "{kind}: {text:?}");
+    }
 }
 
 /// The client of a socket chapter.
@@ -104,6 +140,18 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
         print(s.recv(1024).decode(), end='')
 ";
 
+/// The client of a chapter's datagrams.
+const SEND_TO: &str = "
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(60)
+    for _ in range(3):
+        s.sendto(b'hello', (sys.argv[1], int(sys.argv[2])))
+        data, sender = s.recvfrom(1024)
+        assert sender == (sys.argv[1], int(sys.argv[2]))
+        sys.stdout.write(data.decode())
+";
+
 fn python(python3: &str, script: &str, address: SocketAddr) -> String {
     let (ip, port) = (address.ip().to_string(), address.port().to_string());
     heard(python3, &["-c", script, &ip, &port], b"")
@@ -120,6 +168,9 @@ fn the_clients_of_the_chapter_work_in_python() {
     }
     let (_echo, address) = tcp_server(&["echo"]);
     assert_eq!(python(&python3, HELLO, address), "hello\nhello\nhello\n");
+    let (_echo, places) = server(&["echo", "--listen", "udp://127.0.0.1:0"]);
+    let address = places[0]["udp://".len()..].parse().unwrap();
+    assert_eq!(python(&python3, SEND_TO, address), "hellohellohello");
 }
 
 #[test]

@@ -5,12 +5,12 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::{Client, SWITCHBOARD, send_signal, server, tcp_server};
+use support::{Client, PATIENCE, SWITCHBOARD, send_signal, server, tcp_server};
 
 /// What `client` hears when it says `text` and nothing more.
 fn answer(client: &mut Client, text: &str) -> Vec<u8> {
@@ -76,6 +76,52 @@ fn one_loop_listens_on_sockets_of_several_kinds() {
     send_signal(&program, Signal::TERM);
     assert_eq!(program.ended().status.code(), Some(0));
     assert!(!path.exists(), "the socket's file goes with its server");
+}
+
+#[test]
+fn every_driver_runs_the_same_services() {
+    for driver in ["event-loop", "threads", "forks"] {
+        for (name, expected) in [
+            ("echo", &b"can you hear me?"[..]),
+            ("discard", b""),
+            ("greet", b"Thank you for connecting"),
+            ("reply", b"Yes"),
+            ("print", b""),
+        ] {
+            let (program, address) = tcp_server(&[name, "--driver", driver]);
+            let mut client = Client::connect(address);
+            assert_eq!(answer(&mut client, "can you hear me?"), expected, "{name}, {driver}");
+            send_signal(&program, Signal::TERM);
+            assert_eq!(program.ended().status.code(), Some(0), "{name}, {driver}");
+        }
+        let (_http, places) = server(&["http", "--driver", driver, "--listen", "127.0.0.1:0"]);
+        let address = places[0].trim_start_matches("http://").trim_end_matches('/');
+        assert_eq!(Client::connect(address.parse().unwrap()).get("/").status, 200, "{driver}");
+    }
+}
+
+#[test]
+fn datagrams_are_answered_one_by_one_beside_streams() {
+    let listen = ["--listen", "127.0.0.1:0", "--listen", "udp://127.0.0.1:0"];
+    let (program, places) = server(&[&["echo"], &listen[..]].concat());
+    let mut stream = Client::connect(places[0]["tcp://".len()..].parse().unwrap());
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.connect(&places[1]["udp://".len()..]).unwrap();
+    let mut buffer = [0; 2000];
+    for length in [0, 1, 512, 1400] {
+        socket.send(&vec![b'x'; length]).unwrap();
+        assert_eq!(socket.recv(&mut buffer).unwrap(), length);
+    }
+    assert_eq!(answer(&mut stream, "hello"), b"hello");
+    assert_eq!(program.threads(), 1);
+
+    let (_chargen, places) = server(&["chargen", "--listen", "udp://127.0.0.1:0"]);
+    socket.connect(&places[0]["udp://".len()..]).unwrap();
+    for (sent, heard) in [(1, 1), (600, 512)] {
+        socket.send(&vec![b'?'; sent]).unwrap();
+        assert_eq!(socket.recv(&mut buffer).unwrap(), heard, "no answer is amplified");
+    }
 }
 
 #[test]
@@ -181,12 +227,21 @@ fn what_cannot_start_says_so_in_one_line_and_exits_2() {
         (&["echo", "--listen", "unix://x"], "third slash", "unix:///tmp/server.sock"),
         (&["greet", "--listen", "udp://127.0.0.1:0"], "cannot serve datagrams", "tcp://"),
         (&["chat", "--listen", "unixgram:@x"], "cannot serve datagrams", "tcp://"),
+        (
+            &["echo", "--driver", "threads", "--listen", "udp://127.0.0.1:0"],
+            "datagrams",
+            "--driver",
+        ),
+        (&["proxy", "--to", "udp://127.0.0.1:1"], "a relay connects streams", "tcp://"),
+        (&["proxy", "--to", "no.such.name.invalid:80"], "cannot relay to", "127.0.0.1:8000"),
         (&["proxy"], "--to <ADDRESS>", "--help"),
         (&["proxy", "--to", "127.0.0.1"], "port is missing", "127.0.0.1:8000"),
         (&["chat", "--driver", "threads"], "event loop alone", "leave out --driver"),
         (&["proxy", "--to", "127.0.0.1:1", "--driver", "forks"], "event loop alone", "--driver"),
         (&["echo", "--driver", "processes"], "invalid value 'processes'", "--help"),
         (&["talk"], "<ADDRESS>", "--help"),
+        (&["talk", "no.such.name.invalid:80"], "name does not resolve", "127.0.0.1:8000"),
+        (&["talk", "udp://localhost:80"], "names are not looked up", "udp://127.0.0.1:8000"),
         (&["talk", "127.0.0.1"], "port is missing", "127.0.0.1:8000"),
         (&["talk", "127.0.0.1:1", "--every", "1s"], "--send <TEXT>", "--help"),
         (&["talk", "127.0.0.1:1", "--send", "x", "--count", "0"], "0 is not in 1..", "--help"),

@@ -7,6 +7,7 @@ mod support;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use support::{SWITCHBOARD, server, talk};
 
@@ -63,6 +64,45 @@ fn it_reaches_unix_sockets_by_path_and_by_name() {
     for place in places {
         assert_heard(&talk(&[&place], b"hello"), b"hello");
     }
+}
+
+#[test]
+fn it_finds_servers_by_name() {
+    let (_program, places) = server(&["echo", "--listen", "127.0.0.1:0"]);
+    let port = places[0].rsplit(':').next().unwrap();
+    assert_heard(&talk(&[&format!("localhost:{port}")], b"hello"), b"hello");
+    let (_proxy, proxy) = server(&["proxy", "--to", &format!("localhost:{port}")]);
+    assert_heard(&talk(&[&proxy[0]], b"hello"), b"hello");
+}
+
+#[test]
+fn a_datagram_is_a_line_and_silence_is_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = format!("unixgram:@{}", folder.path().display());
+    let path = format!("unixgram://{}/socket", folder.path().display());
+    let listen = ["udp://127.0.0.1:0", "udp://[::1]:0", &*name, &*path];
+    let listen: Vec<_> = listen.iter().flat_map(|place| ["--listen", place]).collect();
+    let (_echo, places) = server(&[&["echo"], &listen[..]].concat());
+    let (_reply, reply) = server(&["reply", "--listen", "udp://127.0.0.1:0"]);
+    // Each waits for its silence, so they do it at the same time.
+    thread::scope(|scope| {
+        for place in &places {
+            scope.spawn(move || {
+                let heard = talk(&[place, "--wait", "3s"], b"one\ntwo\n\nthree");
+                assert_heard(&heard, b"one\ntwo\n\nthree");
+            });
+        }
+        scope.spawn(|| {
+            let three = ["--send", "tick", "--every", "10ms", "--count", "3", "--wait", "3s"];
+            let heard = talk(&[&[&*places[0]], &three[..]].concat(), b"");
+            assert_heard(&heard, b"tick\ntick\ntick\n");
+        });
+        scope.spawn(|| {
+            assert_heard(&talk(&[&reply[0], "--wait", "3s"], b"one\ntwo\n"), b"YesYes");
+        });
+    });
+    let nobody = format!("{path}-nobody");
+    assert_failed(&talk(&[&nobody, "--send", "x"], b""), 1, "1 datagrams to unixgram:");
 }
 
 #[test]
@@ -157,7 +197,7 @@ fn a_conversation_that_cannot_begin_or_is_cut_off_exits_1() {
     );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();
-    let resetting = std::thread::spawn(move || reset(listener.accept().unwrap().0));
+    let resetting = thread::spawn(move || reset(listener.accept().unwrap().0));
     assert_failed(&talk(&[&place], b"hello\n"), 1, "was cut off: connection reset");
     resetting.join().unwrap();
 }

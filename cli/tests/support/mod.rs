@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use programs::{Client, Program};
+pub(crate) use programs::{Client, PATIENCE, Program};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) const SWITCHBOARD: &str = env!("CARGO_BIN_EXE_switchboard");
