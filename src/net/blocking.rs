@@ -169,6 +169,11 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Whether there is something to read, and not only an end or an error.
+    pub(crate) fn has_bytes(&self, source: Watched) -> bool {
+        self.sources[source.0].revents().contains(PollFlags::IN)
+    }
+
     /// Whether a read is worth trying. An end and an error are reasons to read.
     pub(crate) fn is_readable(&self, source: Watched) -> bool {
         self.sources[source.0].revents().intersects(!PollFlags::OUT)

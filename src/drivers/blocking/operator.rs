@@ -41,7 +41,7 @@ pub struct Operator<S> {
 
 /// What an operator has for its driver.
 #[derive(Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "a driver must answer each")]
 pub enum Next<S> {
     /// A connection to be run.
     Call(Call<S>),
@@ -146,17 +146,23 @@ impl<S: 'static> Operator<S> {
         }
     }
 
-    /// Waits for a peer, for an order, for the [`Ringer`], and for `also` to become readable.
+    /// Waits for a peer, for an order, for the [`Ringer`], and for `also` to become readable; at
+    /// most for `patience`, if there is an end to it.
     ///
     /// # Errors
     ///
     /// Only of the wait itself, or for want of descriptors before the first.
-    pub fn next(&mut self, also: Option<BorrowedFd<'_>>) -> io::Result<Next<S>> {
+    pub fn next(
+        &mut self,
+        also: Option<BorrowedFd<'_>>,
+        patience: Option<Duration>,
+    ) -> io::Result<Next<S>> {
         let orders = self.orders()?;
         if self.board.bell.get().is_none() {
             let _ = self.board.bell.set(Bell::new()?);
         }
         let now = Clock::System.now();
+        let was_stopping = self.is_stopping();
         self.follow_handles(&orders, now);
         if let Some(ended) = self.ended() {
             return Ok(Next::Ended(ended));
@@ -168,8 +174,22 @@ impl<S: 'static> Operator<S> {
                 return Ok(Next::Call(call));
             }
         }
-        self.wait(also, now)?;
+        // Its driver may wait otherwise from now on.
+        if self.is_stopping() == was_stopping {
+            self.wait(also, patience, now)?;
+        }
         Ok(Next::Look)
+    }
+
+    /// Whether every conversation was told to end at once: it was stopped, or its drain came to
+    /// its deadline.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        match self.state {
+            State::Serving => false,
+            State::Draining { is_late, .. } => is_late,
+            State::Stopping | State::Over => true,
+        }
     }
 
     /// A conversation has ended.
@@ -291,7 +311,12 @@ impl<S: 'static> Operator<S> {
         });
     }
 
-    fn wait(&mut self, also: Option<BorrowedFd<'_>>, now: Instant) -> io::Result<()> {
+    fn wait(
+        &mut self,
+        also: Option<BorrowedFd<'_>>,
+        patience: Option<Duration>,
+        now: Instant,
+    ) -> io::Result<()> {
         let mut watch = Watch::new();
         let bell = self.board.bell.get().map(|bell| (bell, watch.add(bell.as_fd())));
         if let Some(also) = also {
@@ -308,7 +333,8 @@ impl<S: 'static> Operator<S> {
             State::Draining { deadline, is_late: false, .. } => Some(deadline),
             State::Draining { .. } | State::Stopping | State::Over => None,
         };
-        watch.wait(until.map(|until| until.saturating_duration_since(now)))?;
+        let time = until.map(|until| until.saturating_duration_since(now));
+        watch.wait(time.into_iter().chain(patience).min())?;
         if let Some((bell, heard)) = bell
             && watch.is_readable(heard)
         {

@@ -34,8 +34,8 @@ impl Orders {
         self.stop.ring();
     }
 
-    /// Only follows orders from now on: for a process that was forked. It then drains and stops
-    /// also when the process that gives orders has gone.
+    /// Only follows orders from now on: for a process that was forked. It then drains also when
+    /// the process that gives orders has gone.
     pub fn only_follow(&mut self) {
         self.drain.only_listen();
         self.stop.only_listen();

@@ -34,6 +34,9 @@ pub(super) struct Talk<'a, S> {
     buffer: Box<[u8]>,
     /// Whether it was told to drain. Once is enough.
     is_draining: bool,
+    /// Whether nobody is left who could tell it to stop: the process it was forked from has
+    /// gone.
+    is_orphan: bool,
     /// When orders are looked for if nothing had to be waited for before.
     next_look: Instant,
     outcome: Outcome,
@@ -95,6 +98,7 @@ impl<'a, S: 'static> Talk<'a, S> {
             terms,
             buffer,
             is_draining: false,
+            is_orphan: false,
             next_look: now + PATIENCE,
             outcome,
         }
@@ -180,7 +184,8 @@ impl<'a, S: 'static> Talk<'a, S> {
         // A stream that is watched for nothing would still end the wait, by an error.
         let stream = (for_reading || for_writing)
             .then(|| watch.add_stream(self.stream.as_fd(), for_reading, for_writing));
-        let stop = self.orders.map(|orders| watch.add(orders.stop.as_fd()));
+        let stop = self.orders.filter(|_| !self.is_orphan);
+        let stop = stop.map(|orders| watch.add(orders.stop.as_fd()));
         let drain = self.orders.filter(|_| !self.is_draining);
         let drain = drain.map(|orders| watch.add(orders.drain.as_fd()));
         let mut timeout = timeout;
@@ -197,7 +202,10 @@ impl<'a, S: 'static> Talk<'a, S> {
         }
         let waited = watch.wait(Some(timeout));
         let rings = |bell: Option<_>| bell.is_some_and(|bell| watch.is_readable(bell));
-        let (is_readable, is_drain, is_stop) = (rings(stream), rings(drain), rings(stop));
+        let (is_readable, is_drain) = (rings(stream), rings(drain));
+        let is_stop = stop.is_some_and(|bell| watch.has_bytes(bell));
+        // Without a byte it is not an order: a drain was heard the same way, and is enough.
+        self.is_orphan |= rings(stop) && !is_stop;
         self.look_at_clock();
         self.next_look = self.desk.now() + PATIENCE;
         if let Err(error) = waited {

@@ -147,7 +147,7 @@ impl<S: 'static> Threads<S> {
         let mut crew = Crew { threads: HashMap::new(), orders, done };
         loop {
             crew.collect(&mut self.operator);
-            match self.operator.next(None)? {
+            match self.operator.next(None, None)? {
                 Next::Call(call) => {
                     if let Err(refused) = crew.begin(call, &self) {
                         let (call, error) = *refused;
