@@ -27,11 +27,11 @@ use std::panic::{self, AssertUnwindSafe};
 #[cfg(feature = "signals")]
 use std::time::Duration;
 
+#[cfg(doc)]
+use switchboard::OnPanic;
 use switchboard::drivers::blocking::{Call, Config, Handle, Next, Operator};
 use switchboard::drivers::event_loop::Ended;
 use switchboard::sansio::Driver;
-#[cfg(doc)]
-use switchboard::OnPanic;
 use switchboard::{Address, CloseReason, Error, ListenOptions, Peer, Protocol};
 
 use children::{ChildExits, Children};
@@ -192,11 +192,7 @@ impl<S: 'static> Forks<S> {
 
 /// Runs `call`, and ends this process with the reason in its exit status. Nothing of the parent
 /// is run here: no drop, no exit handler.
-fn become_child<S: 'static>(
-    operator: Operator<S>,
-    call: Call<S>,
-    make_state: &dyn Fn() -> S,
-) -> ! {
+fn become_child<S: 'static>(operator: Operator<S>, call: Call<S>, make_state: &dyn Fn() -> S) -> ! {
     let id = call.id();
     let talked = panic::catch_unwind(AssertUnwindSafe(|| {
         let orders = operator.leave()?;

@@ -34,5 +34,3 @@ pub mod threads;
 
 #[cfg(unix)]
 pub mod blocking;
-
-mod sending;

@@ -8,13 +8,15 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
 
-use super::{Accept, Clock, ListenOptions, Listener, Stream};
+use super::unix::stream_address;
+use super::{Clock, ListenOptions, Listener, Stream};
 use crate::sansio::Address;
 
 /// How long a read or a write blocks at most. Longer waits are made with poll(2): one call more,
@@ -22,6 +24,18 @@ use crate::sansio::Address;
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 impl Stream {
+    /// Takes over a stream that is connected already. Gives its peer, too.
+    pub(crate) fn take_over(socket: std::net::TcpStream) -> io::Result<(Self, Address)> {
+        let peer = socket.peer_addr()?.into();
+        Ok((Self::adopt_tcp(socket)?, peer))
+    }
+
+    /// The same with a Unix stream.
+    pub(crate) fn take_over_unix(socket: UnixStream) -> io::Result<(Self, Address)> {
+        let peer = stream_address(&socket.peer_addr()?);
+        Ok((Self::adopt_unix(socket)?, peer))
+    }
+
     /// Has reads and writes block, for [`PATIENCE`] at most.
     pub(crate) fn make_blocking(&self) -> io::Result<()> {
         let socket = SockRef::from(self);
@@ -29,40 +43,27 @@ impl Stream {
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))
     }
-
-    /// Our address on this stream.
-    pub(crate) fn local(&self) -> Option<Address> {
-        self.socket.local_addr().ok().map(Address::from)
-    }
 }
 
 impl Listener {
-    /// Listens on `address`, for [`take_peer`](Self::take_peer). Gives the address that was
+    /// Listens on `address`. Gives the address that was
     /// bound, with its real port.
     pub(crate) fn open(address: &Address, options: &ListenOptions) -> io::Result<(Self, Address)> {
-        let Address::Tcp(address) = address else {
-            return Err(io::ErrorKind::Unsupported.into());
-        };
-        let listener = Self::bind(*address, options)?;
-        let bound = listener.socket.local_addr()?.into();
+        let listener = Self::bind(address, options)?;
+        let bound = listener.local()?;
         Ok((listener, bound))
-    }
-
-    /// Takes one waiting peer. It never blocks.
-    pub(crate) fn take_peer(&mut self) -> Accept<Stream> {
-        self.accept()
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.descriptor()
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.descriptor()
     }
 }
 

@@ -28,6 +28,32 @@ impl Clock {
     }
 }
 
+/// Tells whether time has passed, for a fraction of what reading the clock costs: the processor's
+/// counter, which a reading waits for, is not looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Ticks {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    last: Option<rustix::time::Timespec>,
+}
+
+impl Ticks {
+    /// Whether `clock` has moved since this was last asked, to the tick: 1 to 10 ms, as the
+    /// kernel was built (`CLOCK_MONOTONIC_COARSE`, clock_gettime(2)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[inline]
+    pub(crate) fn have_moved(&mut self, clock: &Clock) -> bool {
+        let Clock::System = clock else { return true };
+        let tick = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+        self.last.replace(tick) != Some(tick)
+    }
+
+    /// Nothing can be told here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn have_moved(&mut self, _: &Clock) -> bool {
+        true
+    }
+}
+
 /// A clock that stands still until it is moved, for tests: deadlines of minutes pass at once.
 ///
 /// Clones show the same time. The loop's own wait is not virtual: a turn that finds nothing to

@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod blocking;
+mod calls;
 mod clock;
 mod listener;
 mod options;
@@ -14,6 +15,8 @@ mod platform;
 mod signals;
 mod stream;
 mod system;
+#[cfg(unix)]
+mod unix;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -26,6 +29,7 @@ use crate::sansio::Address;
 pub(crate) use blocking::{Bell, PATIENCE, Watch, Watched};
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
+use clock::Ticks;
 #[cfg(unix)]
 pub(crate) use listener::Listener;
 pub use options::ListenOptions;
@@ -48,6 +52,12 @@ pub(crate) trait Network {
 
     /// The monotonic time now.
     fn now(&mut self) -> Instant;
+
+    /// Whether time has passed since this was last asked, where that can be told for less than
+    /// reading the clock costs: to the tick, of some milliseconds.
+    fn has_ticked(&mut self) -> bool {
+        true
+    }
 
     /// The wall clock now.
     fn wall_time(&mut self) -> SystemTime;
@@ -74,8 +84,9 @@ pub(crate) trait Network {
     fn close_listener(&mut self, listener: Self::Listener);
 
     /// Begins to connect. How it went is asked with [`is_connected`](Self::is_connected) when
-    /// the stream is ready.
-    fn connect(&mut self, address: &Address) -> io::Result<Self::Stream>;
+    /// the stream is ready. `None` says that too many wait there already: nothing will announce
+    /// when they are fewer, so it is to be tried again after a while.
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Self::Stream>>;
 
     /// Whether a connecting stream is connected; an error is why it never will be.
     fn is_connected(&mut self, stream: &mut Self::Stream) -> io::Result<bool>;

@@ -47,6 +47,72 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     }
 }
 
+/// There is no such socket here, or it is not one of streams.
+pub(super) fn unsupported() -> io::Error {
+    let why = if cfg!(unix) {
+        "this kind of socket carries datagrams, and connections need a stream"
+    } else {
+        "this system has TCP alone"
+    };
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
+/// Whether an error of connect(2) says that it goes on without us.
+#[cfg(unix)]
+pub(super) fn is_connecting(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
+}
+
+/// The abstract name that `name` is, if it is one. Linux alone has such names.
+#[cfg(unix)]
+pub(super) fn abstract_name(name: &std::os::unix::net::SocketAddr) -> Option<&[u8]> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return name.as_abstract_name();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = name;
+        None
+    }
+}
+
+/// An abstract name as socket2 takes it: as a path that begins with a NUL.
+#[cfg(unix)]
+pub(super) fn abstract_path(name: &[u8]) -> io::Result<std::path::PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        let path = std::ffi::OsString::from_vec([b"\0", name].concat());
+        return Ok(path.into());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "abstract names exist on Linux alone: give a path, unix:///tmp/server.sock",
+    ))
+}
+
+/// Whether a Unix listener must be armed again when nobody waits: [`accept_unix`] goes past mio,
+/// which arms again in its poll(2) what met would-block through mio.
+pub(super) const ACCEPT_UNIX_DISARMS: bool =
+    cfg!(all(any(target_os = "linux", target_os = "android"), mio_unsupported_force_poll_poll,));
+
+/// accept(2) on a Unix socket, without asking who it is. The system gives a name that fills
+/// sun_path with one byte more, a NUL (unix(7), "Bugs"), and both mio and rustix panic over it.
+/// A peer gives itself such a name at will.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn accept_unix(listener: &mio::net::UnixListener) -> io::Result<mio::net::UnixStream> {
+    use rustix::net::{SocketFlags, accept_with};
+    let socket = accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    Ok(mio::net::UnixStream::from_std(socket.into()))
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(super) fn accept_unix(listener: &mio::net::UnixListener) -> io::Result<mio::net::UnixStream> {
+    listener.accept().map(|(socket, _)| socket)
+}
+
 /// Whether sending a file to a peer that is gone raises an error and not SIGPIPE, which would
 /// end a program that has not asked to ignore it. Rust programs ignore it from the start; inside
 /// a program in C it may be deadly, and sendfile(2) knows no MSG_NOSIGNAL.

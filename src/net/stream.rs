@@ -1,100 +1,219 @@
-//! Reading and writing TCP. Would-block and interrupted end here.
+//! Reading and writing streams, TCP and Unix. Would-block and interrupted end here.
+//!
+//! A Unix stream differs where it must. A short read is never its end: the system stops one
+//! where the peer sent a descriptor along, unasked, and announces nothing for what is behind it.
+//! There is no reset either: what the system has accepted is delivered, and the peer sees an end
+//! (on Linux an error, if it had sent what was not read).
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read as _, Write as _};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
+use super::calls::{self, AsSystem};
 use super::platform::SHORT_READ_EXHAUSTS;
+#[cfg(unix)]
+use super::unix;
 use super::{Read, Write};
+use crate::sansio::Address;
 
-/// A connected, or connecting, TCP socket.
+/// A connected, or connecting, stream socket.
+///
+/// `is_shared` says whether somebody outside may hold the same socket. Closing our descriptor
+/// then leaves it in the poll, so it is deregistered first. (It stands in each variant because
+/// it takes no room there.)
 #[derive(Debug)]
-pub(crate) struct Stream {
-    pub(super) socket: TcpStream,
-    /// Whether somebody outside may hold the same socket. Closing our descriptor then leaves it
-    /// in the poll, so it is deregistered first.
-    pub(super) is_shared: bool,
+pub(crate) enum Stream {
+    Tcp {
+        is_shared: bool,
+        socket: TcpStream,
+    },
+    #[cfg(unix)]
+    Unix {
+        is_shared: bool,
+        socket: UnixStream,
+    },
+}
+
+/// Does the same with the socket of either kind.
+macro_rules! with_socket {
+    ($stream:expr, $socket:ident => $done:expr) => {
+        match $stream {
+            Stream::Tcp { socket: $socket, .. } => $done,
+            #[cfg(unix)]
+            Stream::Unix { socket: $socket, .. } => $done,
+        }
+    };
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, is_shared: false }
-    }
-
-    pub(crate) fn adopt(socket: std::net::TcpStream) -> io::Result<Self> {
+    pub(super) fn adopt_tcp(socket: std::net::TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpStream::from_std(socket), is_shared: true })
+        Ok(Self::Tcp { is_shared: true, socket: TcpStream::from_std(socket) })
     }
 
-    pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
+    #[cfg(unix)]
+    pub(super) fn adopt_unix(socket: std::os::unix::net::UnixStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self::Unix { is_shared: true, socket: UnixStream::from_std(socket) })
+    }
+
+    pub(super) fn connect_tcp(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
-        Ok(Self::new(socket))
+        Ok(Self::Tcp { is_shared: false, socket })
     }
 
     pub(super) fn is_connected(&self) -> io::Result<bool> {
-        if let Some(error) = self.socket.take_error()? {
-            return Err(error);
-        }
-        match self.socket.peer_addr() {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Read {
-        match uninterrupted(|| (&self.socket).read(buffer)) {
-            Ok(0) => Read::End,
-            Ok(count) => {
-                Read::Bytes { count, is_last: SHORT_READ_EXHAUSTS && count < buffer.len() }
+        with_socket!(self, socket => {
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Blocked,
-            Err(error) => Read::Failed(error.kind()),
+            match socket.peer_addr() {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    pub(crate) fn local(&self) -> io::Result<Address> {
+        match self {
+            Self::Tcp { socket, .. } => socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Self::Unix { socket, .. } => {
+                socket.local_addr().map(|name| unix::stream_address(&name))
+            }
         }
     }
 
+    pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        with_socket!(self, socket => registry.register(socket, Token(token), both))
+    }
+
+    /// Takes it out of the poll, if closing it would not do so.
+    pub(super) fn leave(&mut self, registry: &Registry) -> io::Result<()> {
+        with_socket!(self, socket => registry.deregister(socket))
+    }
+
+    pub(super) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Tcp { is_shared, .. } => *is_shared,
+            #[cfg(unix)]
+            Self::Unix { is_shared, .. } => *is_shared,
+        }
+    }
+
+    /// The socket, to wait for it or to set it up.
+    #[cfg(unix)]
+    pub(super) fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        use std::os::fd::AsFd as _;
+        with_socket!(self, socket => socket.as_fd())
+    }
+
+    #[inline]
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> Read {
+        match self {
+            Self::Tcp { socket, .. } => read(socket, buffer, SHORT_READ_EXHAUSTS),
+            #[cfg(unix)]
+            Self::Unix { socket, .. } => read(socket, buffer, false),
+        }
+    }
+
+    #[inline]
     pub(crate) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
-        let result = if is_more_coming {
-            uninterrupted(|| self.socket.try_io(|| send_more(&self.socket, bytes)))
+        let sent = with_socket!(self, socket => if is_more_coming {
+            uninterrupted(|| socket.try_io(|| calls::send_more(socket, bytes)))
         } else {
-            uninterrupted(|| (&self.socket).write(bytes))
-        };
-        outcome(result, bytes.len())
+            uninterrupted(|| socket.try_io(|| calls::send(socket, bytes)))
+        });
+        self.outcome(sent, bytes.len())
     }
 
     pub(crate) fn write_slices(&self, slices: &[IoSlice<'_>]) -> Write {
         let length = slices.iter().map(|slice| slice.len()).sum();
-        let result = uninterrupted(|| self.socket.try_io(|| send_slices(&self.socket, slices)));
-        outcome(result, length)
+        let sent = with_socket!(self, socket => {
+            uninterrupted(|| socket.try_io(|| calls::send_slices(socket, slices)))
+        });
+        self.outcome(sent, length)
     }
 
     pub(crate) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
-        let sent =
-            uninterrupted(|| self.socket.try_io(|| send_file(&self.socket, file, offset, length)));
+        let sent = with_socket!(self, socket => {
+            uninterrupted(|| socket.try_io(|| calls::send_file(socket, file, offset, length)))
+        });
         match sent {
             // A short count may be the file's doing as well as the socket's: ask again.
             Ok(count) => Write::Took { count, is_blocked: false },
-            Err(error) => outcome(Err(error), length),
+            Err(error) => self.outcome(Err(error), length),
+        }
+    }
+
+    #[inline]
+    fn outcome(&self, sent: io::Result<usize>, offered: usize) -> Write {
+        match sent {
+            // TCP takes less than it is offered when its buffer is full, and says so with an
+            // event once it is not; where that cannot be relied on, would-block is sought.
+            Ok(count) => {
+                let is_short = count < offered && matches!(self, Self::Tcp { .. });
+                Write::Took { count, is_blocked: SHORT_READ_EXHAUSTS && is_short }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Write::Blocked,
+            Err(error) => Write::Failed(error.kind()),
         }
     }
 
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write)
+        with_socket!(self, socket => socket.shutdown(Shutdown::Write))
     }
 
-    /// Makes the coming close a reset.
+    /// Makes the coming close a reset, where there is such a thing.
     pub(crate) fn reset_on_close(&self) {
-        if let Err(error) = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)) {
+        let Self::Tcp { socket, .. } = self else { return };
+        if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
             log::debug!("a connection is closed in order for want of a reset: {error}");
         }
     }
 }
 
+/// mio's stream sockets. Going through their `try_io` arms them again where a poll needs that.
+trait StreamSocket: AsSystem {
+    fn try_io<R>(&self, call: impl FnMut() -> io::Result<R>) -> io::Result<R>;
+}
+
+impl StreamSocket for TcpStream {
+    #[inline]
+    fn try_io<R>(&self, call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        self.try_io(call)
+    }
+}
+
+#[cfg(unix)]
+impl StreamSocket for UnixStream {
+    #[inline]
+    fn try_io<R>(&self, call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        self.try_io(call)
+    }
+}
+
+#[inline]
+fn read(socket: &impl StreamSocket, buffer: &mut [u8], short_read_exhausts: bool) -> Read {
+    match uninterrupted(|| socket.try_io(|| calls::receive(socket, buffer))) {
+        Ok(0) => Read::End,
+        Ok(count) => Read::Bytes { count, is_last: short_read_exhausts && count < buffer.len() },
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Blocked,
+        Err(error) => Read::Failed(error.kind()),
+    }
+}
+
+#[inline]
 fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match call() {
@@ -102,54 +221,4 @@ fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
             result => return result,
         }
     }
-}
-
-fn outcome(result: io::Result<usize>, offered: usize) -> Write {
-    match result {
-        // The system takes less than it is offered when its buffer is full, and says so with an
-        // event once it is not; where that cannot be relied on, would-block is sought.
-        Ok(count) => Write::Took { count, is_blocked: SHORT_READ_EXHAUSTS && count < offered },
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Write::Blocked,
-        Err(error) => Write::Failed(error.kind()),
-    }
-}
-
-/// writev(2) has no flag against SIGPIPE, sendmsg(2) has. std asks for it on apple's sockets.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-fn send_slices(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
-    let mut nothing = SendAncillaryBuffer::default();
-    Ok(sendmsg(socket, slices, &mut nothing, SendFlags::NOSIGNAL)?)
-}
-
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn send_slices(mut socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    socket.write_vectored(slices)
-}
-
-/// Lets the system put these bytes and the next into one packet.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn send_more(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    use rustix::net::{SendFlags, send};
-    Ok(send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::MORE)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send_more(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    socket.write(bytes)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn send_file(socket: &TcpStream, file: &File, offset: u64, length: usize) -> io::Result<usize> {
-    let Some(length) = std::num::NonZeroUsize::new(length) else {
-        return Ok(0);
-    };
-    let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    SockRef::from(socket).sendfile(file, offset, Some(length))
-}
-
-/// Never called: `can_send_file` is false here.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn send_file(_: &TcpStream, _: &File, _: u64, _: usize) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
 }

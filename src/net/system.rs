@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Registry, Token, Waker};
 
 use super::listener::Listener;
 use super::stream::Stream;
-use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Wake, Write, platform};
+use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Ticks, Wake, Write, platform};
 use crate::sansio::Address;
 
 /// mio's poll, and sockets of the system. Sources are edge-triggered, always.
@@ -19,6 +19,7 @@ pub(crate) struct SystemNetwork {
     poll: Poll,
     events: Events,
     clock: Clock,
+    ticks: Ticks,
     can_send_file: bool,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<super::signals::StopSignals>,
@@ -30,6 +31,7 @@ impl SystemNetwork {
             poll: Poll::new()?,
             events: Events::with_capacity(event_capacity),
             clock,
+            ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
@@ -54,10 +56,17 @@ impl SystemNetwork {
         options: &ListenOptions,
         token: usize,
     ) -> io::Result<(Listener, Address)> {
-        let mut listener = Listener::adopt(socket, options)?;
-        let address = listener.socket.local_addr()?;
-        self.register_listener(&mut listener, token)?;
-        Ok((listener, address.into()))
+        self.add_listener(Listener::adopt_tcp(socket, options)?, token)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn adopt_unix_listener(
+        &mut self,
+        socket: std::os::unix::net::UnixListener,
+        options: &ListenOptions,
+        token: usize,
+    ) -> io::Result<(Listener, Address)> {
+        self.add_listener(Listener::adopt_unix(socket, options)?, token)
     }
 
     pub(crate) fn adopt_stream(
@@ -65,11 +74,26 @@ impl SystemNetwork {
         socket: std::net::TcpStream,
     ) -> io::Result<(Stream, Address)> {
         let peer = socket.peer_addr()?;
-        Ok((Stream::adopt(socket)?, peer.into()))
+        Ok((Stream::adopt_tcp(socket)?, peer.into()))
     }
 
-    fn register_listener(&mut self, listener: &mut Listener, token: usize) -> io::Result<()> {
-        self.poll.registry().register(&mut listener.socket, Token(token), Interest::READABLE)
+    #[cfg(unix)]
+    pub(crate) fn adopt_unix_stream(
+        &mut self,
+        socket: std::os::unix::net::UnixStream,
+    ) -> io::Result<(Stream, Address)> {
+        let peer = super::unix::stream_address(&socket.peer_addr()?);
+        Ok((Stream::adopt_unix(socket)?, peer))
+    }
+
+    fn add_listener(
+        &mut self,
+        mut listener: Listener,
+        token: usize,
+    ) -> io::Result<(Listener, Address)> {
+        let address = listener.local()?;
+        listener.register(self.poll.registry(), token)?;
+        Ok((listener, address))
     }
 
     /// Waits once, however often it is interrupted. The wait is real whatever clock the loop has,
@@ -100,6 +124,11 @@ impl Network for SystemNetwork {
         self.clock.now()
     }
 
+    #[inline]
+    fn has_ticked(&mut self) -> bool {
+        self.ticks.have_moved(&self.clock)
+    }
+
     fn wall_time(&mut self) -> SystemTime {
         self.clock.wall_time()
     }
@@ -126,28 +155,27 @@ impl Network for SystemNetwork {
         options: &ListenOptions,
         token: usize,
     ) -> io::Result<(Listener, Address)> {
-        let Address::Tcp(address) = address else { return Err(unsupported()) };
-        let mut listener = Listener::bind(*address, options)?;
-        let bound = listener.socket.local_addr()?;
-        self.register_listener(&mut listener, token)?;
-        Ok((listener, bound.into()))
+        self.add_listener(Listener::bind(address, options)?, token)
     }
 
     fn accept(&mut self, listener: &mut Listener) -> Accept<Stream> {
-        listener.accept()
+        listener.accept(self.poll.registry())
     }
 
-    fn close_listener(&mut self, mut listener: Listener) {
-        if listener.is_shared
-            && let Err(error) = self.poll.registry().deregister(&mut listener.socket)
-        {
-            log::debug!("a listener was not in the poll: {error}");
+    fn close_listener(&mut self, listener: Listener) {
+        listener.close(self.poll.registry());
+    }
+
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Stream>> {
+        match address {
+            Address::Tcp(address) => Stream::connect_tcp(*address).map(Some),
+            #[cfg(unix)]
+            Address::Unix(address) => {
+                let socket = super::unix::connect(address)?;
+                Ok(socket.map(|socket| Stream::Unix { is_shared: false, socket }))
+            }
+            _ => Err(platform::unsupported()),
         }
-    }
-
-    fn connect(&mut self, address: &Address) -> io::Result<Stream> {
-        let Address::Tcp(address) = address else { return Err(unsupported()) };
-        Stream::connect(*address)
     }
 
     fn is_connected(&mut self, stream: &mut Stream) -> io::Result<bool> {
@@ -155,12 +183,11 @@ impl Network for SystemNetwork {
     }
 
     fn register(&mut self, stream: &mut Stream, token: usize) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream.socket, Token(token), both)
+        stream.register(self.poll.registry(), token)
     }
 
     fn local(&mut self, stream: &Stream) -> Option<Address> {
-        stream.socket.local_addr().ok().map(Address::from)
+        stream.local().ok()
     }
 
     #[inline]
@@ -197,8 +224,8 @@ impl Network for SystemNetwork {
         if by_reset {
             stream.reset_on_close();
         }
-        if stream.is_shared
-            && let Err(error) = self.poll.registry().deregister(&mut stream.socket)
+        if stream.is_shared()
+            && let Err(error) = stream.leave(self.poll.registry())
         {
             log::debug!("a connection was not in the poll: {error}");
         }
@@ -219,10 +246,6 @@ impl Wake for Waker {
             log::error!("the loop could not be woken: {error}");
         }
     }
-}
-
-fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "this kind of socket is not served here")
 }
 
 fn readiness(event: &Event) -> Readiness {

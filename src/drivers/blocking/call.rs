@@ -1,6 +1,7 @@
 //! A connection that was accepted, on its way to the thread or process that will run it.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -73,13 +74,35 @@ impl<S: 'static> Call<S> {
         limits: Limits,
         config: Config,
     ) -> Result<Self, Error> {
+        Self::of(Stream::take_over(stream), protocol, limits, config)
+    }
+
+    /// The same on a Unix stream, such as one of a pair.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt).
+    pub fn adopt_unix(
+        stream: std::os::unix::net::UnixStream,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+        config: Config,
+    ) -> Result<Self, Error> {
+        Self::of(Stream::take_over_unix(stream), protocol, limits, config)
+    }
+
+    fn of(
+        adopted: io::Result<(Stream, Address)>,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+        config: Config,
+    ) -> Result<Self, Error> {
         limits.check()?;
         config.check()?;
-        let adopted = stream.peer_addr().and_then(|peer| Ok((Stream::adopt(stream)?, peer.into())));
         let (stream, peer) = adopted.map_err(|error| Error::io("cannot adopt a stream", error))?;
         Ok(Self {
             id: ConnectionId::new(0, 0),
-            local: stream.local(),
+            local: stream.local().ok(),
             stream,
             peer,
             origin: Arc::new(Origin::new(limits)),

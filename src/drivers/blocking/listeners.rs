@@ -230,7 +230,7 @@ impl<S: 'static> Listeners<S> {
             return None;
         };
         let origin = Arc::clone(&line.origin);
-        let local = if origin.local().is_none() { stream.local() } else { None };
+        let local = if origin.local().is_none() { stream.local().ok() } else { None };
         line.open += 1;
         if let Some(ip) = ip {
             *self.per_address.entry((number, ip)).or_insert(0) += 1;

@@ -6,21 +6,20 @@
 //! everything ends that may concern this connection. What the peer is owed by whom is decided
 //! in `sansio` alone, as under every driver.
 
-use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::event_loop::OnPanic;
-use super::super::sending::{Sent, Sink, send};
 use super::call::{Call, Outcome, Terms};
 use super::mailbox::Mailbox;
 use super::orders::Orders;
-use crate::net::{Clock, PATIENCE, Read, Stream, Watch, Write, read_at};
-use crate::sansio::{CloseReason, Connection, Desk, FileRange, Stage, Wire};
+use crate::net::{Clock, PATIENCE, Read, Stream, Watch};
+use crate::sansio::{CloseReason, Connection, Desk, Stage, Wire};
 
 mod requests;
+mod sending;
 
 /// See the module.
 pub(super) struct Talk<'a, S> {
@@ -242,82 +241,11 @@ impl<'a, S: 'static> Talk<'a, S> {
         true
     }
 
-    /// Writes what is unsent, until it is sent, the system takes no more, or other things
-    /// should be looked at.
-    fn flush(&mut self) -> Output {
-        let mut left = self.terms.config.write_size;
-        while self.connection.has_output() {
-            let mut wire = CountedStream {
-                stream: &self.stream,
-                outcome: &mut self.outcome,
-                can_send_file: self.terms.can_send_file,
-            };
-            let sent =
-                send(&mut self.connection, &mut self.desk, &mut wire, &mut self.buffer, left);
-            self.look_at_clock();
-            match sent {
-                Sent::Nothing => return Output::Sent,
-                Sent::NoFile => self.fail(CloseReason::File),
-                Sent::Tried(Write::Failed(kind)) => self.fail(CloseReason::Io(kind)),
-                Sent::Tried(Write::Blocked) => {
-                    self.connection.handle_blocked();
-                    return Output::Stuck;
-                }
-                Sent::Tried(Write::Took { count, is_blocked }) => {
-                    self.outcome.bytes_out += count as u64;
-                    self.connection.handle_sent(&mut self.desk, self.state, count as u64);
-                    if is_blocked {
-                        self.connection.handle_blocked();
-                        return Output::Stuck;
-                    }
-                    left = left.saturating_sub(count);
-                    if left == 0 {
-                        return Output::Waiting;
-                    }
-                }
-            }
-        }
-        Output::Sent
-    }
-
     fn fail(&mut self, reason: CloseReason) {
         self.connection.handle_failure(&mut self.desk, self.state, reason);
     }
 
     fn look_at_clock(&mut self) {
         self.desk.set_time(Clock::System.now(), Clock::System.wall_time());
-    }
-}
-
-/// A stream with the count of what was asked of it.
-struct CountedStream<'a> {
-    stream: &'a Stream,
-    outcome: &'a mut Outcome,
-    can_send_file: bool,
-}
-
-impl Sink for CountedStream<'_> {
-    fn write(&mut self, bytes: &[u8], is_more_coming: bool) -> Write {
-        self.outcome.writes += 1;
-        self.stream.write(bytes, is_more_coming)
-    }
-
-    fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> Write {
-        self.outcome.writes += 1;
-        self.stream.write_slices(slices)
-    }
-
-    fn can_send_file(&self) -> bool {
-        self.can_send_file
-    }
-
-    fn send_file(&mut self, range: &FileRange, length: usize) -> Write {
-        self.outcome.writes += 1;
-        self.stream.send_file(range.file(), range.offset(), length)
-    }
-
-    fn read_file(&mut self, range: &FileRange, buffer: &mut [u8]) -> io::Result<usize> {
-        self.outcome.reads += 1;
-        read_at(range.file(), range.offset(), buffer)
     }
 }

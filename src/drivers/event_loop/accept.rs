@@ -58,7 +58,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let number = self.listeners.len();
         let id = u32::try_from(number).map(ListenerId::new).map_err(|_| Misuse::NoSuchListener)?;
         let (socket, address) = open(&mut self.net, tokens::of_listener(number))?;
-        let is_wildcard = address.socket().is_none_or(|address| address.ip().is_unspecified());
+        // Each of the peers of a wildcard came to an address of its own.
+        let is_wildcard = address.socket().is_some_and(|address| address.ip().is_unspecified());
         let local = (!is_wildcard).then(|| address.clone());
         let origin = Arc::new(Origin::accepted(id, local, options.limits.clone()));
         self.listeners.push(Some(ListenerEntry {
@@ -179,7 +180,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         };
         let is_wildcard = origin.local().is_none();
         let local = if is_wildcard { self.net.local(&stream) } else { None };
-        let (id, registered) = self.add(stream, peer, protocol, origin);
+        let (id, registered) = self.add(Some(stream), peer, protocol, origin);
         if let Err(error) = registered {
             self.connections.remove(id);
             return self.rest(&error);

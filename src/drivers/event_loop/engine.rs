@@ -87,6 +87,8 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) per_address: HashMap<(ListenerId, IpAddr), usize>,
     /// The listener whose peers come first in the next turn.
     pub(super) next_listener: usize,
+    /// Connections that found no room to connect, and when they try again, in that order.
+    pub(super) unconnected: VecDeque<(Instant, ConnectionId)>,
     /// Until when accepting rests, descriptors being out.
     pub(super) accept_rests_until: Option<Instant>,
     /// When the log last said so.
@@ -131,6 +133,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             letters: VecDeque::new(),
             per_address: HashMap::new(),
             next_listener: 0,
+            unconnected: VecDeque::new(),
             accept_rests_until: None,
             last_exhaustion_log: None,
             is_overload_told: false,
@@ -215,6 +218,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             .next_deadline()
             .map_or(Deadline::Never, Deadline::At)
             .or_at(self.accept_rests_until)
+            .or_at(self.unconnected.front().map(|(at, _)| *at))
             .or_at(drain.flatten());
         match at {
             Deadline::At(at) if at <= self.desk.now() => Deadline::Now,

@@ -9,7 +9,7 @@ use crate::sansio::{Connection, Stage};
 /// A connection with its stream, and what the system last said about it.
 pub(super) struct Entry<S, T> {
     pub(super) connection: Connection<S>,
-    /// Taken when the slot is freed, and never missing before.
+    /// Taken when the slot is freed. Missing before only while there is no room to connect.
     pub(super) stream: Option<T>,
     /// What a read may find.
     pub(super) incoming: Incoming,
@@ -30,12 +30,12 @@ pub(super) struct Entry<S, T> {
 }
 
 impl<S, T> Entry<S, T> {
-    pub(super) fn new(connection: Connection<S>, stream: T) -> Self {
+    pub(super) fn new(connection: Connection<S>, stream: Option<T>) -> Self {
         Self {
             connection,
-            stream: Some(stream),
+            is_writable: stream.is_some(),
+            stream,
             incoming: Incoming::Nothing,
-            is_writable: true,
             is_queued: false,
             is_touched: false,
             is_parked: false,
@@ -80,12 +80,15 @@ impl<S: 'static, T> Entry<S, T> {
         self.incoming != Incoming::Nothing
     }
 
+    /// Whether [`next`](Self::next) would say [`Next::Rest`], as far as can be told at a glance:
+    /// the common case.
     #[inline]
+    pub(super) fn rests(&self) -> bool {
+        self.is_armed_for_idle && !self.is_readable() && self.connection.is_quiet()
+    }
+
     pub(super) fn next(&mut self, is_congested: bool) -> Next {
         let connection = &self.connection;
-        if self.is_armed_for_idle && !self.is_readable() && connection.is_quiet() {
-            return Next::Rest; // The common case; it follows from what is below.
-        }
         if connection.stage() == Stage::Closed {
             let is_news = !mem::replace(&mut self.is_leaving, true);
             return if is_news { Next::Leave } else { Next::Rest };

@@ -6,6 +6,7 @@
 
 mod accept;
 mod config;
+mod connecting;
 mod control;
 mod drain;
 mod engine;
@@ -43,7 +44,7 @@ pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
 #[cfg(unix)]
-pub(super) use service::guarded;
+pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
 pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 
@@ -107,10 +108,16 @@ impl<S: 'static> EventLoop<S> {
     /// Listens on `address` with the default options. For each peer that connects, `factory`
     /// makes the protocol that converses with it.
     ///
+    /// The file of a Unix socket is made here and removed when the listener ends, or the loop.
+    /// One that is there already is replaced if it is a socket on which nobody answers, as a
+    /// server that was killed leaves it. Who may connect is up to the permissions of the file
+    /// and of its folder.
+    ///
     /// # Errors
     ///
     /// [`Error::Misuse`] for an address that does not parse, [`Error::Io`] where the system
-    /// refuses: the port is in use or privileged, the address is not ours.
+    /// refuses: the port or the path is in use, the port is privileged, the address is not ours,
+    /// there is no such kind of socket here, or it has no streams.
     pub fn listen<A, P, F>(&mut self, address: A, factory: F) -> Result<ListenerId, Error>
     where
         A: TryInto<Address>,
@@ -185,8 +192,55 @@ impl<S: 'static> EventLoop<S> {
         self.engine.add_stream(stream, peer, Box::new(protocol), limits)
     }
 
+    /// Takes over a Unix socket that listens already. Its file, if it has one, belongs to whoever
+    /// made it, and stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_with`](Self::listen_with).
+    #[cfg(unix)]
+    pub fn adopt_unix_listener<P, F>(
+        &mut self,
+        socket: std::os::unix::net::UnixListener,
+        options: impl Into<ListenOptions>,
+        factory: F,
+    ) -> Result<ListenerId, Error>
+    where
+        P: Protocol<S>,
+        F: FnMut(Peer) -> P + Send + 'static,
+    {
+        let options = options.into();
+        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
+            network
+                .adopt_unix_listener(socket, &options, token)
+                .map_err(|error| Error::io("cannot adopt a listener", error))
+        })
+    }
+
+    /// Takes over a Unix stream that is connected already, as one of a pair.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt_stream`](Self::adopt_stream).
+    #[cfg(unix)]
+    pub fn adopt_unix_stream(
+        &mut self,
+        socket: std::os::unix::net::UnixStream,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) -> Result<ConnectionId, Error> {
+        limits.check()?;
+        let (stream, peer) = self
+            .engine
+            .network()
+            .adopt_unix_stream(socket)
+            .map_err(|error| Error::io("cannot adopt a stream", error))?;
+        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
+    }
+
     /// Opens a connection to `address` on which `protocol` converses. It returns at once; how
-    /// it went is told to the protocol, with `connected` or with `closed`.
+    /// it went is told to the protocol, with `connected` or with `closed`. Where too many wait on
+    /// a Unix socket already, it is tried again until [`Limits::connect`] is over.
     ///
     /// # Errors
     ///

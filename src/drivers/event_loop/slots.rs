@@ -12,10 +12,10 @@ use crate::sansio::{Address, Connection, ConnectionId, Error, Limits, Origin, Pr
 
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Adds a connection in its slot, not yet told that it is connected. Says whether the poll
-    /// took it; if not, it is there all the same.
+    /// took it; if not, it is there all the same. One without a stream tries again to connect.
     pub(super) fn add(
         &mut self,
-        mut stream: N::Stream,
+        mut stream: Option<N::Stream>,
         peer: Address,
         protocol: Box<dyn Protocol<S>>,
         origin: Arc<Origin>,
@@ -23,17 +23,23 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let net = &mut self.net;
         let mut registered = Ok(());
         let desk = &self.desk;
+        let is_connectable_later = stream.is_none();
         let id = self.connections.insert_with(|id| {
-            registered = net.register(&mut stream, tokens::of_connection(id));
+            if let Some(stream) = &mut stream {
+                registered = net.register(stream, tokens::of_connection(id));
+            }
             Entry::new(Connection::new(id, protocol, origin, peer, desk), stream)
         });
+        if is_connectable_later {
+            self.connect_later(id);
+        }
         (id, registered)
     }
 
     /// Adds a connection for the host, or gives its protocol up.
     fn try_add(
         &mut self,
-        stream: N::Stream,
+        stream: Option<N::Stream>,
         peer: Address,
         protocol: Box<dyn Protocol<S>>,
         limits: Limits,
@@ -55,7 +61,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> Result<ConnectionId, Error> {
         let local = self.net.local(&stream);
         let id = self
-            .try_add(stream, peer, protocol, limits)
+            .try_add(Some(stream), peer, protocol, limits)
             .map_err(|error| Error::io("cannot register a stream", error))?;
         if let (Some(entry), Some(local)) = (self.connections.get_mut(id), local) {
             entry.connection.set_local(local);

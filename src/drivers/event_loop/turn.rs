@@ -106,6 +106,10 @@ impl Deadline {
 }
 
 /// The callback that took longest.
+///
+/// A turn with a time budget ([`Budget::until`]) times every callback. Any other reads the clock
+/// once the system's has ticked, every 1 to 10 ms: a callback that takes no tick may go unseen,
+/// and what others took since the last reading, a tick at most, is counted to the one that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongestCallback {
@@ -161,7 +165,7 @@ pub struct Turn {
     pub next: Deadline,
     /// How late the most overdue deadline was: a host that was away sees it here.
     pub late: Duration,
-    /// The callback that took longest.
+    /// The callback that took longest, of those that were timed.
     pub longest: Option<LongestCallback>,
     /// Trouble that began in this turn.
     pub trouble: Option<Trouble>,
@@ -207,10 +211,11 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 9;
+        const STAGES: usize = 10;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
             Self::serve_ready,
             Self::accept,
+            Self::connect_again,
             Self::fire_deadlines,
             Self::take_letters,
             Self::carry_out_requests,

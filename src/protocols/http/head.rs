@@ -30,7 +30,7 @@ use http::Method;
 use memchr::memchr;
 
 use super::head_fault::HeadFault;
-use super::head_lines::{Judged, judge, run_of_tokens, suits_method};
+use super::head_lines::{Judged, judge, run_of_names, run_of_tokens, suits_method};
 use super::head_meaning::{Meaning, trim};
 use super::words;
 
@@ -106,6 +106,11 @@ impl<'b> Head<'b> {
     /// Whether the method is HEAD.
     pub(super) fn is_head(self) -> bool {
         self.method == b"HEAD"
+    }
+
+    /// Whether the method is CONNECT.
+    pub(super) fn is_connect(self) -> bool {
+        self.method == b"CONNECT"
     }
 
     /// The target as it was sent: ASCII, without a fragment, in a form that suits the method.
@@ -185,7 +190,7 @@ impl<'b> Iterator for Headers<'b> {
 /// `bytes` is all the input since the head's first byte. `scanned` is the caller's to keep and
 /// this function's to change: zero for a new head, and zero again after any answer but
 /// [`Parsed::NeedMore`].
-#[inline]
+#[inline(always)]
 pub(super) fn parse_head<'b>(
     bytes: &'b [u8],
     scanned: &mut usize,
@@ -279,6 +284,14 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
     let mut count = 0;
     let mut rest = lines;
     while !rest.starts_with(b"\r\n") {
+        if !meaning.host
+            && let Some(after) = after_usual_host(rest)
+        {
+            meaning.host = true;
+            count += 1;
+            rest = after;
+            continue;
+        }
         let name = &rest[..run_of_tokens(rest)];
         let after = rest[name.len()..].strip_prefix(b":")?;
         let value = &after[..words::run_of_value(after)];
@@ -299,6 +312,16 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
         None => Ok(meaning),
     };
     Some((lines.len() - rest.len(), result))
+}
+
+/// What follows a `Host` line of the form that every request has, so spelled and with a plain name
+/// in it: taken here in one look, where the long way takes five.
+#[inline(always)]
+fn after_usual_host(rest: &[u8]) -> Option<&[u8]> {
+    let value = rest.strip_prefix(b"Host: ")?;
+    let name = run_of_names(value);
+    let after = value[name..].strip_prefix(b"\r\n")?;
+    (name > 0).then_some(after)
 }
 
 #[cfg(test)]

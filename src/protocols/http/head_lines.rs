@@ -201,7 +201,7 @@ fn is_absolute(target: &[u8]) -> bool {
 #[inline]
 pub(super) fn is_authority(value: &[u8]) -> bool {
     // A name alone is the common case, and one look.
-    (!value.is_empty() && run(value, NAME) == value.len()) || port_of(value).is_some()
+    (!value.is_empty() && run_of_names(value) == value.len()) || port_of(value).is_some()
 }
 
 /// The colon and port that end an authority, empty when it has none; `None` when it is invalid.
@@ -211,7 +211,7 @@ fn port_of(authority: &[u8]) -> Option<&[u8]> {
             let end = rest.iter().position(|&byte| !is_literal(byte))?;
             (&rest[..end], rest[end..].strip_prefix(b"]")?)
         }
-        name => name.split_at(run(name, NAME)),
+        name => name.split_at(run_of_names(name)),
     };
     let is_port = match after {
         [] => true,
@@ -286,6 +286,12 @@ fn run(bytes: &[u8], class: u8) -> usize {
 #[inline]
 pub(super) fn run_of_tokens(bytes: &[u8]) -> usize {
     run(bytes, TOKEN)
+}
+
+/// How many bytes at the front of `bytes` may stand in a host's name.
+#[inline]
+pub(super) fn run_of_names(bytes: &[u8]) -> usize {
+    run(bytes, NAME)
 }
 
 /// A byte of a token: a method or a header name (RFC 9110, 5.6.2).

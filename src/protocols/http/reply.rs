@@ -12,7 +12,9 @@ use bytes::Bytes;
 use super::date::DateLine;
 use super::deferred::Deferred;
 use super::head::Version;
-use super::reply_lines::{HEAD_ROOM, refusal, write_end_of_head, write_status};
+use super::reply_lines::{
+    CONTENT_LENGTH, HEAD_ROOM, refusal, write_end_of_head, write_length, write_status,
+};
 use super::stream::{Alarm, Framing, Source, Streaming};
 use crate::sansio::{FileRange, Writer};
 
@@ -97,17 +99,23 @@ impl<'a, S> Reply<'a, S> {
 
     /// Answers with plain text.
     pub fn text(self, text: impl AsRef<str>) {
-        self.typed(b"content-type: text/plain; charset=utf-8\r\n", text.as_ref().as_bytes());
+        self.counted(
+            b"content-type: text/plain; charset=utf-8\r\ncontent-length: ",
+            text.as_ref().as_bytes(),
+        );
     }
 
     /// Answers with a page.
     pub fn html(self, page: impl AsRef<str>) {
-        self.typed(b"content-type: text/html; charset=utf-8\r\n", page.as_ref().as_bytes());
+        self.counted(
+            b"content-type: text/html; charset=utf-8\r\ncontent-length: ",
+            page.as_ref().as_bytes(),
+        );
     }
 
     /// Answers with a copy of `body`, of no particular type.
     pub fn bytes(self, body: &[u8]) {
-        self.typed(b"", body);
+        self.counted(CONTENT_LENGTH, body);
     }
 
     /// Answers with `body`, which is not copied.
@@ -122,7 +130,7 @@ impl<'a, S> Reply<'a, S> {
 
     /// Answers without a body.
     pub fn empty(self) {
-        self.typed(b"", b"");
+        self.counted(CONTENT_LENGTH, b"");
     }
 
     /// Answers with a body that `source` makes piece by piece, as the client takes it. See
@@ -148,15 +156,23 @@ impl<'a, S> Reply<'a, S> {
         head.shared(body);
     }
 
-    /// The commonest reply, in one go. Inlined, the pieces have sizes known to the compiler.
+    /// The commonest reply, in one go: `lines` end where the length goes. Inlined, the pieces have
+    /// sizes known to the compiler.
     #[inline(always)]
-    fn typed(mut self, type_line: &[u8], body: &[u8]) {
+    fn counted(mut self, lines: &[u8], body: &[u8]) {
         let (status, terms, date) = (self.status, self.exchange.terms, self.date);
         self.exchange.outcome = Outcome::Done;
         self.writer.write_with(|out| {
             out.reserve(HEAD_ROOM + body.len());
+            if status == StatusCode::OK && terms == Terms::USUAL {
+                out.extend_from_slice(date.after_ok());
+                out.extend_from_slice(lines);
+                write_length(out, body.len() as u64);
+                out.extend_from_slice(body);
+                return;
+            }
             write_status(out, status, date);
-            out.extend_from_slice(type_line);
+            out.extend_from_slice(&lines[..lines.len() - CONTENT_LENGTH.len()]);
             if write_end_of_head(out, status, terms, Some(body.len() as u64)) {
                 out.extend_from_slice(body);
             }

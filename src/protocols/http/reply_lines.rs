@@ -1,7 +1,7 @@
 //! The lines of a reply's head, as they go on the wire.
 //!
-//! Nearly all replies are 200, counted, and leave the connection open; those are written in a few
-//! copies whose sizes the compiler knows. RFC 9112, 4 and 6.
+//! Nearly all replies are 200, counted, and leave the connection open; those are put together in
+//! `reply.rs`, in a few copies whose sizes the compiler knows. RFC 9112, 4 and 6.
 
 use std::io::Write as _;
 
@@ -15,17 +15,13 @@ use super::reply::Terms;
 /// More than the head of a reply without headers of its own.
 pub(super) const HEAD_ROOM: usize = 192;
 
-#[inline(always)]
+/// How the line begins that says how long a body is.
+pub(super) const CONTENT_LENGTH: &[u8] = b"content-length: ";
+
 pub(super) fn write_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
     if status == StatusCode::OK {
-        out.extend_from_slice(date.after_ok());
-    } else {
-        write_other_status(out, status, date);
+        return out.extend_from_slice(date.after_ok());
     }
-}
-
-#[cold]
-fn write_other_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
     let reason = status.canonical_reason().unwrap_or("");
     for part in [b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", reason.as_bytes(), b"\r\n"] {
         out.extend_from_slice(part);
@@ -35,26 +31,7 @@ fn write_other_status(out: &mut Vec<u8>, status: StatusCode, date: &DateLine) {
 
 /// Writes how the body is framed and whether the connection goes on. Says whether a body may
 /// follow. Without a `length` the body is chunked, or lasts until the connection closes.
-#[inline(always)]
 pub(super) fn write_end_of_head(
-    out: &mut Vec<u8>,
-    status: StatusCode,
-    terms: Terms,
-    length: Option<u64>,
-) -> bool {
-    if let Some(length) = length
-        && status == StatusCode::OK
-        && terms == Terms::USUAL
-    {
-        out.extend_from_slice(b"content-length: ");
-        write_number(out, length);
-        out.extend_from_slice(b"\r\n\r\n");
-        return true;
-    }
-    write_other_end_of_head(out, status, terms, length)
-}
-
-fn write_other_end_of_head(
     out: &mut Vec<u8>,
     status: StatusCode,
     terms: Terms,
@@ -67,9 +44,8 @@ fn write_other_end_of_head(
     match if is_empty { Some(0) } else { length } {
         _ if is_bodiless => {}
         Some(length) => {
-            out.extend_from_slice(b"content-length: ");
-            write_number(out, length);
-            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(CONTENT_LENGTH);
+            write!(out, "{length}\r\n").expect("writing to a Vec does not fail");
         }
         None if terms.version == Version::Http11 => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -85,14 +61,16 @@ fn write_other_end_of_head(
     !is_bodiless && !is_empty && !terms.is_head
 }
 
+/// Writes a body's length, and the end of the head behind it.
 #[inline]
-fn write_number(out: &mut Vec<u8>, number: u64) {
-    if number < 10 {
-        out.push(b'0' + number as u8);
-    } else if number < 100 {
-        out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
-    } else {
-        write!(out, "{number}").expect("writing to a Vec does not fail");
+pub(super) fn write_length(out: &mut Vec<u8>, length: u64) {
+    let digit = |number: u64| b'0' + (number % 10) as u8;
+    match length {
+        0..10 => out.extend_from_slice(&[digit(length), b'\r', b'\n', b'\r', b'\n']),
+        10..100 => {
+            out.extend_from_slice(&[digit(length / 10), digit(length), b'\r', b'\n', b'\r', b'\n'])
+        }
+        100.. => write!(out, "{length}\r\n\r\n").expect("writing to a Vec does not fail"),
     }
 }
 

@@ -105,7 +105,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         }
         let limits = self.shared.config.head_limits();
         match parse_head(bytes, &mut self.scanned, &limits) {
-            Parsed::Complete(_) if asks(bytes, b"CONNECT ") => {
+            Parsed::Complete(head) if head.is_connect() => {
                 // Its success would promise a tunnel (RFC 9110, 9.3.6): no handler may say 200.
                 self.refuse(transport, StatusCode::NOT_IMPLEMENTED, false, date);
                 Some(bytes.len())

@@ -1,27 +1,33 @@
 //! Sending what a connection has to send.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 
-use super::super::super::sending::{Sent, Sink, send};
-use super::super::stats::Stats;
 use super::Service;
 use crate::net::{Network, Write};
-use crate::sansio::{CloseReason, FileRange};
+use crate::sansio::{CloseReason, FileRange, MAX_SLICES, Output};
 
 impl<S: 'static, N: Network> Service<'_, S, N> {
     /// Writes what is unsent, until it is sent, the system takes no more, or the budget is spent.
     #[inline]
     pub(super) fn flush(&mut self) {
+        if self.entry.is_writable && self.entry.connection.has_output() {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
         let mut left = self.config.write_size;
-        while left > 0 && self.entry.is_writable && self.entry.connection.has_output() {
+        loop {
             let sent = self.write(left);
             if sent == 0 {
                 return;
             }
-            left = left.saturating_sub(sent);
             self.turn.bytes_out += sent as u64;
             let was_backpressured = self.entry.connection.is_backpressured();
             self.entry.connection.handle_sent(self.desk, self.state, sent as u64);
+            if !self.entry.connection.has_output() && !was_backpressured {
+                return; // The common case: all of it went at once.
+            }
             if !self.entry.is_writable {
                 self.entry.connection.handle_blocked();
             }
@@ -31,24 +37,77 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
                     return;
                 }
             }
+            left = left.saturating_sub(sent);
+            if left == 0 || !self.entry.is_writable || !self.entry.connection.has_output() {
+                return;
+            }
         }
     }
 
     /// One write. Gives how many bytes went; 0 where there is nothing more to do now.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, most: usize) -> usize {
         let Some(stream) = &mut self.entry.stream else {
             return 0;
         };
-        let mut sink = Counted { net: &mut *self.net, stream, stats: &mut *self.stats };
-        match send(&mut self.entry.connection, self.desk, &mut sink, self.buffer, most) {
-            Sent::Nothing => 0,
-            Sent::Tried(outcome) => self.note_write(outcome),
-            Sent::NoFile => {
+        let outcome = match self.entry.connection.poll_output(self.desk) {
+            Output::Bytes(bytes) => self.net.write(stream, up_to(bytes, most), false),
+            Output::Slices => self.write_slices(most),
+            Output::File { range, direct } => {
+                let range = range.clone();
+                return self.send_file(&range, direct, most);
+            }
+            Output::Nothing => return 0,
+        };
+        self.stats.writes += 1;
+        self.note_write(outcome)
+    }
+
+    #[inline(never)]
+    fn write_slices(&mut self, most: usize) -> Write {
+        let Some(stream) = &mut self.entry.stream else {
+            return Write::Blocked;
+        };
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let count = self.entry.connection.gather(&mut slices);
+        // A file is behind a single one: one packet may hold a head and its body's beginning.
+        let is_file_next = count == 1;
+        match within(&slices[..count], most) {
+            0 | 1 => self.net.write(stream, up_to(&slices[0], most), is_file_next),
+            count => self.net.write_slices(stream, &slices[..count]),
+        }
+    }
+
+    #[inline(never)]
+    fn send_file(&mut self, range: &FileRange, direct: bool, most: usize) -> usize {
+        let Some(stream) = &mut self.entry.stream else {
+            return 0;
+        };
+        let length = usize::try_from(range.length()).unwrap_or(usize::MAX).min(most);
+        if direct && self.net.can_send_file() {
+            self.stats.writes += 1;
+            let outcome = self.net.send_file(stream, range.file(), range.offset(), length);
+            if let Write::Took { count: 0, .. } = outcome {
                 self.fail(CloseReason::File);
-                0
+                return 0;
+            }
+            return self.note_write(outcome);
+        }
+        let length = length.min(self.buffer.len());
+        self.stats.reads += 1;
+        match self.net.read_file(range.file(), range.offset(), &mut self.buffer[..length]) {
+            Ok(0) => self.fail(CloseReason::File),
+            Ok(count) => {
+                let bytes = &self.buffer[..count];
+                self.entry.connection.handle_file_bytes(self.desk, bytes);
+                return self.write(most);
+            }
+            Err(error) => {
+                log::warn!("connection {}: a file could not be read: {error}", self.id);
+                self.fail(CloseReason::File);
             }
         }
+        0
     }
 
     #[inline]
@@ -71,36 +130,18 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 }
 
-/// A stream of the loop's network; what is asked of it is counted.
-struct Counted<'a, N: Network> {
-    net: &'a mut N,
-    stream: &'a mut N::Stream,
-    stats: &'a mut Stats,
+/// The first `most` bytes, if there are more.
+pub(in super::super::super) fn up_to(bytes: &[u8], most: usize) -> &[u8] {
+    &bytes[..bytes.len().min(most)]
 }
 
-impl<N: Network> Sink for Counted<'_, N> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8], is_more_coming: bool) -> Write {
-        self.stats.writes += 1;
-        self.net.write(self.stream, bytes, is_more_coming)
-    }
-
-    fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> Write {
-        self.stats.writes += 1;
-        self.net.write_slices(self.stream, slices)
-    }
-
-    fn can_send_file(&self) -> bool {
-        self.net.can_send_file()
-    }
-
-    fn send_file(&mut self, range: &FileRange, length: usize) -> Write {
-        self.stats.writes += 1;
-        self.net.send_file(self.stream, range.file(), range.offset(), length)
-    }
-
-    fn read_file(&mut self, range: &FileRange, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stats.reads += 1;
-        self.net.read_file(range.file(), range.offset(), buffer)
-    }
+/// How many of the slices hold no more than `most` bytes together.
+pub(in super::super::super) fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
+    let mut left = most;
+    let fits = |slice: &&IoSlice<'_>| {
+        let is_within = slice.len() <= left;
+        left = left.saturating_sub(slice.len());
+        is_within
+    };
+    slices.iter().take_while(fits).count()
 }

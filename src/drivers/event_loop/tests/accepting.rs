@@ -164,6 +164,21 @@ fn a_limit_by_address_counts_each_listener_for_itself() {
 }
 
 #[test]
+fn peers_of_a_unix_socket_have_no_address_to_be_limited_by() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default().connections_per_address(1).connections(4), |_| echo());
+    for peer in ["unix:", "unix:", "unix:@same", "unix:@same", "unix:"] {
+        rig.net.dial_from(peer, 0);
+    }
+    rig.settle();
+    assert_eq!((rig.open(), rig.engine.stats().refused), (4, 0), "the limit of all holds");
+    (0..4).for_each(|number| rig.net.client(number).reset());
+    rig.settle();
+    assert_eq!(rig.open(), 1, "and the last comes in when they have gone");
+    assert!(rig.engine.per_address.is_empty());
+}
+
+#[test]
 fn connections_that_no_listener_accepted_are_counted_by_none() {
     let mut rig = Rig::new();
     let listener = rig.listen(Limits::default().connections(1), |_| echo());

@@ -10,6 +10,7 @@ mod accepting;
 mod budgets;
 mod closing;
 mod coherence;
+mod connecting;
 mod deadlines;
 mod draining;
 mod memory;

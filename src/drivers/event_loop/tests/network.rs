@@ -237,15 +237,19 @@ impl Network for Scripted {
         self.world().listeners[listener].is_closed = true;
     }
 
-    fn connect(&mut self, _: &Address) -> io::Result<Socket> {
+    fn connect(&mut self, _: &Address) -> io::Result<Option<Socket>> {
         let mut world = self.world();
+        world.tally.connects += 1;
         if let Some(kind) = world.connects_fail {
             return Err(kind.into());
+        }
+        if world.connects_wait {
+            return Ok(None);
         }
         let number = world.new_peer("192.0.2.200");
         world.pipes[number].is_connecting = true;
         drop(world);
-        Ok(Socket { net: self.clone(), number })
+        Ok(Some(Socket { net: self.clone(), number }))
     }
 
     fn is_connected(&mut self, stream: &mut Socket) -> io::Result<bool> {

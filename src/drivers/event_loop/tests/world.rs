@@ -19,7 +19,7 @@ pub(super) enum Fate {
 /// One stream, seen from both ends.
 pub(super) struct Pipe {
     pub(super) token: Option<usize>,
-    peer: SocketAddr,
+    peer: Address,
     /// What the client sent and the engine has not read.
     pub(super) inbound: VecDeque<u8>,
     /// What the engine wrote and the client has not taken.
@@ -44,7 +44,7 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    fn new(peer: SocketAddr) -> Self {
+    fn new(peer: Address) -> Self {
         Self {
             token: None,
             peer,
@@ -139,6 +139,7 @@ pub(super) struct Tally {
     /// The timeout of each poll.
     pub(super) polls: Vec<Option<Duration>>,
     pub(super) accepts: usize,
+    pub(super) connects: usize,
     pub(super) reads: usize,
     pub(super) writes: usize,
     pub(super) file_sends: usize,
@@ -160,6 +161,8 @@ pub(super) struct World {
     pub(super) is_exhausted: bool,
     pub(super) registering_fails: bool,
     pub(super) connects_fail: Option<ErrorKind>,
+    /// Too many wait to be accepted.
+    pub(super) connects_wait: bool,
     pub(super) can_send_file: bool,
     pub(super) signals: usize,
     /// What each call takes, in virtual time; a look at the clock included.
@@ -179,6 +182,7 @@ impl Default for World {
             is_exhausted: false,
             registering_fails: false,
             connects_fail: None,
+            connects_wait: false,
             can_send_file: true,
             signals: 0,
             call_time: Duration::ZERO,
@@ -199,9 +203,11 @@ impl World {
         self.listeners.len() - 1
     }
 
-    pub(super) fn new_peer(&mut self, ip: &str) -> usize {
+    /// A peer with an IP address, or a Unix peer whose whole address is given.
+    pub(super) fn new_peer(&mut self, host: &str) -> usize {
         let port = u16::try_from(1024 + self.pipes.len() % 60_000).unwrap();
-        self.pipes.push(Pipe::new(SocketAddr::new(ip.parse().unwrap(), port)));
+        let peer = host.parse().map(|ip| SocketAddr::new(ip, port).into());
+        self.pipes.push(Pipe::new(peer.unwrap_or_else(|_| host.parse().unwrap())));
         self.pipes.len() - 1
     }
 
@@ -266,7 +272,7 @@ impl World {
         }
         match door.backlog.pop_front() {
             None => Accept::Blocked,
-            Some(number) => Accept::Peer(number, Address::from(self.pipes[number].peer)),
+            Some(number) => Accept::Peer(number, self.pipes[number].peer.clone()),
         }
     }
 
