@@ -53,6 +53,11 @@ impl Program {
             .unwrap_or_else(|| panic!("not a ready line: {line:?}"))
     }
 
+    /// The next line of its output.
+    pub(crate) fn line(&mut self) -> String {
+        self.output.next(PATIENCE).expect("it says more")
+    }
+
     /// The address that follows `before` in some later line of its output.
     pub(crate) fn ready_after(&mut self, before: &str) -> SocketAddr {
         loop {
