@@ -10,6 +10,9 @@ use super::unsupported::Unsupported;
 pub enum Closing {
     /// Send what is queued, say FIN, read on (discarding) until the peer's FIN; by a deadline.
     Finish,
+    /// Close our direction alone: send what is queued, say FIN, and go on reading. Ignored by a
+    /// connection that is not established yet.
+    FinishWriting,
     /// Drop what is queued and reset: the peer sees an error at once.
     Abort,
 }
@@ -61,6 +64,9 @@ pub enum CloseReason {
     Layer,
     /// The driver stopped, or its drain came to its deadline.
     Stopped,
+    /// The protocol was to [take a connection over](super::Transport::hand_over) that had ended,
+    /// or was about to.
+    Gone,
     /// The protocol asked for what its driver cannot do, such as a message to another
     /// connection in a thread per connection.
     Unsupported(Unsupported),
@@ -88,7 +94,9 @@ impl CloseReason {
     pub const fn blame(self) -> Blame {
         match self {
             Self::Finished => Blame::Nobody,
-            Self::Aborted | Self::Panicked | Self::File | Self::Stopped => Blame::Program,
+            Self::Aborted | Self::Panicked | Self::File | Self::Gone | Self::Stopped => {
+                Blame::Program
+            }
             Self::TimedOut(_) | Self::InputFull | Self::TooSlow | Self::Layer => Blame::Peer,
             Self::OutputFull | Self::Unsupported(_) => Blame::Program,
             Self::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Blame::Peer,
@@ -115,6 +123,7 @@ impl CloseReason {
             | Self::Overloaded
             | Self::Panicked
             | Self::File
+            | Self::Gone
             | Self::Stopped
             | Self::Unsupported(_)
             | Self::Io(_) => true,
@@ -150,6 +159,7 @@ impl fmt::Display for CloseReason {
             Self::File => f.write_str("file became shorter or unreadable"),
             Self::Layer => f.write_str("refused by the layer"),
             Self::Stopped => f.write_str("driver stopped"),
+            Self::Gone => f.write_str("connection to be taken over was gone"),
             Self::Unsupported(unsupported) => unsupported.fmt(f),
             Self::Io(kind) => write!(f, "{kind}"),
         }

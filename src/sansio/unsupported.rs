@@ -29,6 +29,8 @@ pub enum RequestKind {
     Close,
     /// [`Transport::notify`](super::Transport::notify) of another connection.
     Notify,
+    /// [`Transport::hand_over`](super::Transport::hand_over) of another connection.
+    HandOver,
     /// [`Transport::connect`](super::Transport::connect).
     Connect,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for RequestKind {
             Self::Broadcast => "broadcast",
             Self::Close => "close another connection",
             Self::Notify => "notify another connection",
+            Self::HandOver => "hand another connection over",
             Self::Connect => "connect out",
         })
     }

@@ -18,7 +18,7 @@ use super::stats::Stats;
 use super::turn::Turn;
 use crate::net::{Network, Read};
 use crate::sansio::{
-    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, Stage, WhenFull, Wire,
+    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, Protocol, Stage, WhenFull, Wire,
 };
 
 mod sending;
@@ -91,6 +91,25 @@ impl<S: 'static, N: Network> Engine<S, N> {
             self.touched.push_back(id);
         }
         self.input(id, input, state)
+    }
+
+    /// Puts `protocol` in the place of a connection's. Gives it back where that one is gone.
+    pub(super) fn succeed(
+        &mut self,
+        id: ConnectionId,
+        protocol: Box<dyn Protocol<S>>,
+        state: &mut S,
+    ) -> Option<Box<dyn Protocol<S>>> {
+        let mut next = Some(protocol);
+        self.with_service(id, state, |service| {
+            let Some(protocol) = next.take() else { return };
+            let Service { entry, desk, state, .. } = service;
+            next = entry.connection.handle_successor(desk, state, protocol).err();
+            service.note_callback("connected");
+            service.flush();
+            service.settle_wire();
+        });
+        next
     }
 
     /// Sends what a touched connection has to send.
@@ -259,6 +278,8 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     fn serve(&mut self) -> Delivery {
         if self.entry.connection.stage() == Stage::Connecting {
             self.establish();
+        } else if self.entry.connection.is_ahead(self.desk) {
+            // Its turn comes when what it asked for is done; that is due anyway.
         } else if self.entry.connection.wants_turn() {
             self.entry.connection.handle_turn(self.desk, self.state);
             self.note_callback("received");

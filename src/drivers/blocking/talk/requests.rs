@@ -26,8 +26,21 @@ impl<S: 'static> Talk<'_, S> {
                 Request::Notify { to, message } if to == id => {
                     self.connection.handle_notified(desk, state, message);
                 }
+                Request::HandOver { to, protocol } if to == id => {
+                    let refused = self.connection.handle_successor(desk, state, protocol);
+                    if let Err(protocol) = refused {
+                        let peer = self.connection.peer().clone();
+                        self.turn_away(peer, protocol, Limits::default(), CloseReason::Gone);
+                    }
+                }
+                Request::HandOver { protocol, .. } => {
+                    let reason = self.unsupported(RequestKind::HandOver);
+                    let peer = self.connection.peer().clone();
+                    self.turn_away(peer, protocol, Limits::default(), reason);
+                }
                 Request::Connect { address, protocol, limits } => {
-                    self.refuse_to_connect(address, protocol, *limits);
+                    let reason = self.unsupported(RequestKind::Connect);
+                    self.turn_away(address, protocol, *limits, reason);
                 }
                 Request::Send { .. } => self.refuse(RequestKind::Send),
                 Request::Broadcast { .. } => self.refuse(RequestKind::Broadcast),
@@ -40,26 +53,26 @@ impl<S: 'static> Talk<'_, S> {
     }
 
     fn refuse(&mut self, request: RequestKind) {
-        let unsupported = self.unsupported(request);
-        self.fail(CloseReason::Unsupported(unsupported));
+        let reason = self.unsupported(request);
+        self.fail(reason);
     }
 
-    /// A connection that cannot be opened here fails as any other: its protocol is told why.
-    fn refuse_to_connect(
+    /// Tells a protocol that has no connection why.
+    fn turn_away(
         &mut self,
-        address: Address,
+        peer: Address,
         protocol: Box<dyn Protocol<S>>,
         limits: Limits,
+        reason: CloseReason,
     ) {
-        let reason = CloseReason::Unsupported(self.unsupported(RequestKind::Connect));
         let (nobody, origin) = (ConnectionId::NOBODY, Arc::new(Origin::new(limits)));
-        let mut connection = Connection::new(nobody, protocol, origin, address, &self.desk);
+        let mut connection = Connection::new(nobody, protocol, origin, peer, &self.desk);
         connection.handle_failure(&mut self.desk, self.state, reason);
     }
 
-    fn unsupported(&self, request: RequestKind) -> Unsupported {
+    fn unsupported(&self, request: RequestKind) -> CloseReason {
         let unsupported = Unsupported::new(request, self.terms.driver);
         self.terms.tell(self.connection.id(), unsupported);
-        unsupported
+        CloseReason::Unsupported(unsupported)
     }
 }
