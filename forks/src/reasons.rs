@@ -27,7 +27,7 @@ const UNKNOWN: usize = 1;
 
 /// By exit status. All are below 101, with which a Rust program ends after a panic, and 128,
 /// above which a shell reports signals.
-const REASONS: [CloseReason; 31] = [
+const REASONS: [CloseReason; 33] = [
     CloseReason::Finished,
     CloseReason::Io(ErrorKind::Other),
     CloseReason::Aborted,
@@ -46,10 +46,12 @@ const REASONS: [CloseReason; 31] = [
     CloseReason::File,
     CloseReason::Layer,
     CloseReason::Stopped,
+    CloseReason::Gone,
     unsupported(RequestKind::Send),
     unsupported(RequestKind::Broadcast),
     unsupported(RequestKind::Close),
     unsupported(RequestKind::Notify),
+    unsupported(RequestKind::HandOver),
     unsupported(RequestKind::Connect),
     CloseReason::Io(ErrorKind::ConnectionReset),
     CloseReason::Io(ErrorKind::ConnectionAborted),

@@ -10,7 +10,7 @@
 //! | `send`, `notify`, `close` for the own connection | done | done | done |
 //! | `send`, `notify`, `close` for another connection | done | `Unsupported` | `Unsupported` |
 //! | `broadcast` | done | `Unsupported` | `Unsupported` |
-//! | `connect` | done | fails as `Unsupported` | fails as `Unsupported` |
+//! | `connect`, `hand_over` of another connection | done | fails as `Unsupported` | fails as `Unsupported` |
 //! | [`Remote::notify`](crate::Remote::notify) | arrives | arrives | arrives, within the process |
 //! | state `S` shared by connections | `&mut S`, no lock | what `Fn() -> S` shares | nothing |
 //! | slow work in a callback | holds up all | holds up one | holds up one |
@@ -21,8 +21,8 @@
 //!
 //! `Unsupported` is never silence. The connection that asked is reset and its protocol is told
 //! [`CloseReason::Unsupported`](crate::CloseReason::Unsupported), which names request and
-//! driver; a connection that cannot be opened tells its own protocol so, as it would any other
-//! failure. The log says it once.
+//! driver; a connection that cannot be opened or taken over tells the protocol that was to have
+//! it, as it would of any other failure. The log says it once.
 //!
 //! The driver with a process for each connection is the crate `switchboard-forks`, because
 //! fork(2) is sound only in a program of one thread.

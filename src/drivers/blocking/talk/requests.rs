@@ -28,25 +28,25 @@ impl<S: 'static> Talk<'_, S> {
                     self.connection.handle_notified(desk, state, message);
                 }
                 Request::HandOver { to, protocol } if to == id => {
-                    if let Err(next) = self.connection.handle_successor(desk, state, protocol) {
+                    let refused = self.connection.handle_successor(desk, state, protocol);
+                    if let Err(protocol) = refused {
                         let peer = self.connection.peer().clone();
-                        self.tell_closed(next, peer, Limits::default(), CloseReason::Gone);
+                        self.turn_away(peer, protocol, Limits::default(), CloseReason::Gone);
                     }
                 }
                 Request::HandOver { protocol, .. } => {
-                    let unsupported = self.unsupported(RequestKind::HandOver);
-                    let reason = CloseReason::Unsupported(unsupported);
+                    let reason = self.unsupported(RequestKind::HandOver);
                     let peer = self.connection.peer().clone();
-                    self.tell_closed(protocol, peer, Limits::default(), reason);
-                    self.fail(reason);
+                    self.turn_away(peer, protocol, Limits::default(), reason);
                 }
-                // A connection that cannot be opened here fails as any other.
                 Request::Connect { address, protocol, limits } => {
-                    self.refuse_to_connect(address, protocol, *limits);
+                    let reason = self.unsupported(RequestKind::Connect);
+                    self.turn_away(address, protocol, *limits, reason);
                 }
                 Request::ConnectByName { port, protocol, limits, .. } => {
                     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-                    self.refuse_to_connect(nowhere.into(), protocol, *limits);
+                    let reason = self.unsupported(RequestKind::Connect);
+                    self.turn_away(nowhere.into(), protocol, *limits, reason);
                 }
                 Request::Send { .. } => self.refuse(RequestKind::Send),
                 Request::Broadcast { .. } => self.refuse(RequestKind::Broadcast),
@@ -59,25 +59,15 @@ impl<S: 'static> Talk<'_, S> {
     }
 
     fn refuse(&mut self, request: RequestKind) {
-        let unsupported = self.unsupported(request);
-        self.fail(CloseReason::Unsupported(unsupported));
+        let reason = self.unsupported(request);
+        self.fail(reason);
     }
 
-    fn refuse_to_connect(
+    /// Tells a protocol that has no connection why.
+    fn turn_away(
         &mut self,
-        address: Address,
-        protocol: Box<dyn Protocol<S>>,
-        limits: Limits,
-    ) {
-        let reason = CloseReason::Unsupported(self.unsupported(RequestKind::Connect));
-        self.tell_closed(protocol, address, limits, reason);
-    }
-
-    /// A protocol that gets no connection is told why.
-    fn tell_closed(
-        &mut self,
-        protocol: Box<dyn Protocol<S>>,
         peer: Address,
+        protocol: Box<dyn Protocol<S>>,
         limits: Limits,
         reason: CloseReason,
     ) {
@@ -86,9 +76,9 @@ impl<S: 'static> Talk<'_, S> {
         connection.handle_failure(&mut self.desk, self.state, reason);
     }
 
-    fn unsupported(&self, request: RequestKind) -> Unsupported {
+    fn unsupported(&self, request: RequestKind) -> CloseReason {
         let unsupported = Unsupported::new(request, self.terms.driver);
         self.terms.tell(self.connection.id(), unsupported);
-        unsupported
+        CloseReason::Unsupported(unsupported)
     }
 }
