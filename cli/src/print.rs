@@ -30,9 +30,10 @@ impl Protocol for Print {
     }
 
     fn closed(&mut self, transport: &mut Transport<'_, ()>, _: &mut (), closed: Closed) {
-        match closed.reason {
-            CloseReason::Finished => log::info!("{} hung up", transport.peer()),
-            reason => log::info!("{} is gone: {reason}", transport.peer()),
+        if closed.reason == CloseReason::Finished {
+            log::info!("{} hung up", transport.peer());
+        } else {
+            log::info!("{} is gone: {}", transport.peer(), closed.reason);
         }
     }
 }

@@ -20,12 +20,10 @@ pub(crate) fn run(options: &ProxyOptions) -> Result<ExitCode, Failure> {
     let idle = limits.idle;
     let limits = limits.first_byte(idle).connect(options.connect_timeout);
     let relays = relay::to_with(to.clone(), limits).map_err(|error| server::no_start(&error))?;
-    let mut resolver = match to {
-        Destination::Name { .. } => {
-            Some(Resolver::new().map_err(|error| server::no_start(&error))?)
-        }
-        _ => None,
-    };
+    let mut resolver = None;
+    if let Destination::Name { .. } = to {
+        resolver = Some(Resolver::new().map_err(|error| server::no_start(&error))?);
+    }
     server::on_event_loop(server, Ready::Address, &mut (), |event_loop, address| {
         if let Some(resolver) = resolver.take() {
             event_loop.set_resolver(resolver);
@@ -37,20 +35,21 @@ pub(crate) fn run(options: &ProxyOptions) -> Result<ExitCode, Failure> {
 /// Says at once what could only fail for each client later. A name is looked up here once, and
 /// again for each client, since its address may change.
 fn check(to: &Destination) -> Result<(), Failure> {
-    match to {
-        Destination::Address(address) if server::is_datagram(address) => {
-            Err(Failure::at_start(format!(
-                "cannot relay to {address}: a relay connects streams; give a tcp:// or unix: \
-                 address with --to"
-            )))
-        }
-        Destination::Name { host, port } => match (&**host, *port).to_socket_addrs() {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::at_start(format!(
-                "cannot relay to {to}: {error}; see how the name is spelt, or give an IP address \
-                 with --to, such as 127.0.0.1:8000"
-            ))),
-        },
-        _ => Ok(()),
+    if let Destination::Address(address) = to
+        && server::is_datagram(address)
+    {
+        return Err(Failure::at_start(format!(
+            "cannot relay to {address}: a relay connects streams; give a tcp:// or unix: address \
+             with --to"
+        )));
     }
+    if let Destination::Name { host, port } = to
+        && let Err(error) = (&**host, *port).to_socket_addrs()
+    {
+        return Err(Failure::at_start(format!(
+            "cannot relay to {to}: {error}; see how the name is spelt, or give an IP address with \
+             --to, such as 127.0.0.1:8000"
+        )));
+    }
+    Ok(())
 }

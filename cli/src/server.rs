@@ -187,11 +187,11 @@ pub(crate) fn no_start(error: &Error) -> Failure {
 
 /// Why a server cannot listen on `address`, and what can be done about it.
 fn no_listen(address: &Address, error: &Error) -> Failure {
-    let advice = match error {
-        Error::Io { source, .. } => advice(address, source.kind()),
-        _ => "",
-    };
-    Failure::at_start(format!("{error}{advice}"))
+    let mut advised = "";
+    if let Error::Io { source, .. } = error {
+        advised = advice(address, source.kind());
+    }
+    Failure::at_start(format!("{error}{advised}"))
 }
 
 fn advice(address: &Address, kind: ErrorKind) -> &'static str {

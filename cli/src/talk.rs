@@ -27,13 +27,16 @@ use stream::Client;
 pub(crate) fn run(options: &TalkOptions) -> Result<ExitCode, Failure> {
     let to = destination(&options.address)?;
     let mut event_loop = EventLoop::new().map_err(|error| no_start(&error))?;
-    match to {
-        Destination::Address(address) if is_datagram(&address) => {
-            send_datagrams(&mut event_loop, address, options)
-        }
-        to => connect(&mut event_loop, to, options),
-    }
-    .map_err(|error| cannot_begin(&options.address, &error))?;
+    let begun = if let Destination::Address(address) = &to
+        && is_datagram(address)
+    {
+        send_datagrams(&mut event_loop, address, options)
+    } else {
+        connect(&mut event_loop, to, options)
+    };
+    begun.map_err(|error| {
+        Failure::while_running(format!("cannot talk to {}: {error}", options.address))
+    })?;
     let mut talk = Talk { screen: Screen::new(), ended: None };
     event_loop
         .run(&mut talk)
@@ -63,7 +66,7 @@ fn connect(
 
 fn send_datagrams(
     event_loop: &mut EventLoop<Talk>,
-    to: Address,
+    to: &Address,
     options: &TalkOptions,
 ) -> Result<(), Error> {
     // Any free address, as a connection would have: answers need somewhere to go.
@@ -72,7 +75,7 @@ fn send_datagrams(
         Some(_) => "udp://0.0.0.0:0".to_owned(),
         None => format!("unixgram:@switchboard-talk-{}", std::process::id()),
     };
-    let sender = Sender::new(Words::of(options), to, options.wait, event_loop.handle());
+    let sender = Sender::new(Words::of(options), to.clone(), options.wait, event_loop.handle());
     event_loop.bind(&*own, sender)?;
     Ok(())
 }
@@ -106,9 +109,10 @@ impl Talk {
     /// Prints what was heard. Returns whether there is any use in hearing more.
     fn print(&mut self, bytes: &[u8]) -> bool {
         let Err(error) = self.screen.print(bytes) else { return true };
-        self.end(match error.kind() {
-            ErrorKind::BrokenPipe => Ended::Unread,
-            _ => Ended::Broken(format!("cannot write to standard output: {error}")),
+        self.end(if error.kind() == ErrorKind::BrokenPipe {
+            Ended::Unread
+        } else {
+            Ended::Broken(format!("cannot write to standard output: {error}"))
         });
         false
     }
@@ -123,30 +127,29 @@ impl Talk {
     }
 }
 
-fn cannot_begin(address: &str, error: &Error) -> Failure {
-    Failure::while_running(format!("cannot talk to {address}: {error}"))
-}
-
-/// What became of a conversation with `address` that did not end in order.
+/// What became of a conversation with `address` that did not end in order, and what to do.
 fn cut_off(address: &str, reason: CloseReason) -> Failure {
-    Failure::while_running(match reason {
-        CloseReason::Unresolved(Unresolved::NotFound) => {
-            return Failure::at_start(format!(
-                "cannot talk to {address}: name does not resolve; see how it is spelt, or give \
-                 an IP address, such as 127.0.0.1:8000"
-            ));
-        }
-        CloseReason::TimedOut(Timeout::Connect) => format!(
+    if reason == CloseReason::Unresolved(Unresolved::NotFound) {
+        return Failure::at_start(format!(
+            "cannot talk to {address}: {reason}; see how it is spelt, or give an IP address, such \
+             as 127.0.0.1:8000"
+        ));
+    }
+    let (refused, missing) = (ErrorKind::ConnectionRefused, ErrorKind::NotFound);
+    let message = if reason == CloseReason::TimedOut(Timeout::Connect) {
+        format!(
             "cannot talk to {address}: no answer in time; wait longer with --connect-timeout, or \
              see whether it is the right address"
-        ),
-        CloseReason::Io(ErrorKind::ConnectionRefused | ErrorKind::NotFound) => format!(
-            "cannot talk to {address}: {reason}; see whether the server runs and listens there"
-        ),
-        CloseReason::TimedOut(Timeout::FirstByte | Timeout::Idle) => format!(
-            "the conversation with {address} was cut off: silence on both sides; wait longer \
-             with --idle-timeout"
-        ),
-        _ => format!("the conversation with {address} was cut off: {reason}"),
-    })
+        )
+    } else if [refused, missing].map(CloseReason::Io).contains(&reason) {
+        format!("cannot talk to {address}: {reason}; see whether the server runs and listens there")
+    } else if [Timeout::FirstByte, Timeout::Idle].map(CloseReason::TimedOut).contains(&reason) {
+        format!(
+            "the conversation with {address} was cut off: silence on both sides; wait longer with \
+             --idle-timeout"
+        )
+    } else {
+        format!("the conversation with {address} was cut off: {reason}")
+    };
+    Failure::while_running(message)
 }

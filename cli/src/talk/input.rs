@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(text.next(), None);
     }
 
-    fn pieces(read: fn(&mut &[u8]) -> Piece, mut input: &[u8]) -> Vec<Vec<u8>> {
+    fn pieces<'a>(read: fn(&mut &'a [u8]) -> Piece, mut input: &'a [u8]) -> Vec<Vec<u8>> {
         let mut pieces = Vec::new();
         while let Piece::Bytes(piece) = read(&mut input) {
             pieces.push(piece.to_vec());
