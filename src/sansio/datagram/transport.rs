@@ -159,13 +159,13 @@ impl<S> DatagramTransport<'_, S> {
     /// Queues `bytes` on the connection `to`. [`WhenFull::PauseSource`] has no source to pause
     /// here, since no peer can be held back, and queues up to the connection's cap.
     pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
-        self.desk.requests.push_back(Request::Send { to, from: None, bytes, when_full });
+        self.desk.push_request(Request::Send { to, from: None, bytes, when_full });
     }
 
     /// Queues `bytes` on every connection of `listener`.
     pub fn broadcast(&mut self, listener: ListenerId, bytes: Bytes, when_full: WhenFull) {
         let request = Request::Broadcast { listener, from: None, bytes, when_full, next_slot: 0 };
-        self.desk.requests.push_back(request);
+        self.desk.push_request(request);
     }
 
     /// Closes the connection or socket `to`, which may be this one.
@@ -173,19 +173,19 @@ impl<S> DatagramTransport<'_, S> {
         if to == self.line.id {
             return self.line.ask(closing);
         }
-        self.desk.requests.push_back(Request::Close { to, closing });
+        self.desk.push_request(Request::Close { to, closing });
     }
 
     /// Hands `message` to the `notified` of the connection or socket `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
-        self.desk.requests.push_back(Request::Notify { to, message });
+        self.desk.push_request(Request::Notify { to, message });
     }
 
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,
     /// `protocol` gets `closed` alone, with the reason.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.desk.requests.push_back(Request::Connect { address, protocol, limits });
+        self.desk.push_request(Request::Connect { address, protocol, limits });
     }
 }
 
