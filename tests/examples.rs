@@ -12,7 +12,7 @@ use std::process::Command;
 use programs::{Client, Program};
 
 /// Each has a test below.
-const TESTED: [&str; 7] = [
+const TESTED: [&str; 8] = [
     "connection_by_hand",
     "echo",
     "http_events",
@@ -20,6 +20,7 @@ const TESTED: [&str; 7] = [
     "http_slow_work",
     "line_chat",
     "relay",
+    "threading_server",
 ];
 
 #[test]
@@ -142,6 +143,18 @@ fn relay_is_as_if_one_had_called_the_server() {
     client.finish_writing();
     assert_eq!(client.response().text(), "Hello, World!");
     assert_eq!(client.rest().unwrap(), b"");
+}
+
+#[test]
+fn threading_server_answers_others_while_it_counts() {
+    let (_program, address) = listening("threading_server", "listening on tcp://", "");
+    let [mut slow, mut quick] = [(); 2].map(|()| Client::connect(address));
+    slow.send("10000000\n");
+    quick.send("100\n");
+    assert_eq!(quick.line(), "25 primes: answer 1, by connection 1#1");
+    quick.send("1000\n");
+    assert_eq!(quick.line(), "168 primes: answer 2, by connection 1#1");
+    assert!(slow.is_silent(), "it should still count");
 }
 
 /// Starts the example `name` on a free port and waits until it listens.
