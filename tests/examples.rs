@@ -284,6 +284,18 @@ fn unix_datagram_numbers_what_it_is_told_and_answers_those_who_have_a_name() {
     }
 }
 
+#[test]
+fn threading_server_answers_others_while_it_counts() {
+    let (_program, address) = listening("threading_server", "listening on tcp://", "");
+    let [mut slow, mut quick] = [(); 2].map(|()| Client::connect(address));
+    slow.send("10000000\n");
+    quick.send("100\n");
+    assert_eq!(quick.line(), "25 primes: answer 1, by connection 1#1");
+    quick.send("1000\n");
+    assert_eq!(quick.line(), "168 primes: answer 2, by connection 1#1");
+    assert!(slow.is_silent(), "it should still count");
+}
+
 /// Starts the example `name` on a free port and waits until it listens.
 fn listening(name: &str, before: &str, after: &str) -> (Program, SocketAddr) {
     let mut program = Program::start(example(name).args(["127.0.0.1:0", "127.0.0.1:0"]));

@@ -25,7 +25,24 @@ struct Options {
     grace: Duration,
 }
 
+/// Logs to standard error, as every program here does.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        eprintln!("{}: {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    log::set_logger(&Log).expect("nobody else sets one");
+    log::set_max_level(log::LevelFilter::Info);
     let mut arguments = env::args().skip(1);
     let mut next = || arguments.next().ok_or("usage: served DRIVER ADDRESS SERVICE [NAME=NUMBER]…");
     let (driver, address, service) = (next()?, next()?.parse()?, next()?);

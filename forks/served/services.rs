@@ -24,6 +24,7 @@ pub(crate) fn run(service: &str, options: Options) -> Result<(), Box<dyn Error>>
         "stubborn" => serve(options, |_| Stubborn),
         "later" => serve(options, |_| Later),
         "shout" => serve(options, |_| Shout),
+        "stuck" => serve(options, |_| Stuck),
         _ => Err("no such service".into()),
     }
 }
@@ -261,6 +262,18 @@ impl Protocol<()> for Shout {
     ) -> usize {
         transport.broadcast(bytes.to_vec().into(), WhenFull::Drop);
         bytes.len()
+    }
+}
+
+/// Never comes back from its first call.
+struct Stuck;
+
+impl Protocol<()> for Stuck {
+    fn received(&mut self, _: &mut Transport<'_, ()>, (): &mut (), _: Bytes<'_>) -> usize {
+        println!("stuck");
+        loop {
+            thread::park();
+        }
     }
 }
 

@@ -40,9 +40,11 @@ impl Children {
 
     /// Reaps those that have ended, and tells the operator.
     pub(crate) fn reap<S: 'static>(&mut self, operator: &mut Operator<S>) {
+        let is_killing = self.waits > MOST_WAITS;
         self.connections.retain(|child, connection| {
             let reason = match waitpid(Some(*child), WaitOptions::NOHANG) {
                 Ok(None) => return true,
+                Ok(Some((_, status))) if is_killing && status.signaled() => CloseReason::Stopped,
                 Ok(Some((_, status))) => reason_of(*connection, status),
                 Err(error) => {
                     log::error!("connection {connection}: its process is lost: {error}");
@@ -52,7 +54,7 @@ impl Children {
             operator.note_ended(*connection, Outcome::new(reason));
             false
         });
-        self.waits = 0;
+        self.waits = if is_killing { self.waits } else { 0 };
     }
 
     /// None has ended for [`WAIT`] although all were told to. Kills them when that was so often.
@@ -91,10 +93,10 @@ fn reason_of(connection: ConnectionId, status: WaitStatus) -> CloseReason {
 }
 
 /// So long is waited for those that were told to end, each time.
-pub(crate) const WAIT: Duration = Duration::from_millis(250);
+pub(crate) const WAIT: Duration = Duration::from_millis(100);
 
 /// So often. A callback that takes longer never returns, as far as anybody can tell.
-const MOST_WAITS: u32 = 40;
+const MOST_WAITS: u32 = 20;
 
 /// Readable when a child, of whomever, has ended.
 #[derive(Debug)]

@@ -7,18 +7,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
-mod caller;
-#[path = "../../../tests/programs/mod.rs"]
-mod programs;
 mod scenarios;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
-use caller::Caller;
-use programs::Program;
-use rustix::process::{Pid, Signal, kill_process};
-use switchboard::Address;
+use support::Stage;
 
 const DRIVERS: [&str; 3] = ["event-loop", "threads", "forks"];
 
@@ -35,66 +30,26 @@ struct Scenario {
     drained: &'static str,
 }
 
-/// A running server, for the clients of a scenario.
-struct Stage {
-    program: Program,
-    address: Address,
-    /// Lines of the server's output that were read.
-    told: Vec<String>,
-    is_draining: bool,
-}
-
-impl Stage {
-    fn caller(&self) -> Caller {
-        Caller::to(&self.address)
-    }
-
-    /// Tells the server to drain, once.
-    fn drains(&mut self) {
-        if !std::mem::replace(&mut self.is_draining, true) {
-            kill_process(Pid::from_child(self.program.child()), Signal::TERM).unwrap();
-        }
-    }
-
-    /// Waits until the server has said this.
-    fn tells(&mut self, expected: &str) {
-        while self.told.last().is_none_or(|line| line != expected) {
-            self.told.push(self.program.line());
-        }
-    }
-}
-
 /// Plays a scenario under one driver over one kind of stream.
 fn play(scenario: &Scenario, driver: &str, address: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_served"));
-    command.args([driver, address, scenario.service]).args(scenario.limits);
-    let mut program = Program::start(&mut command);
-    let ready = program.line();
-    let address = ready.strip_prefix("listening on ").unwrap_or_else(|| panic!("{ready}"));
-    let address = address.parse().unwrap();
-    let mut stage = Stage { program, address, told: Vec::new(), is_draining: false };
+    let mut stage = Stage::set(driver, address, scenario.service, scenario.limits);
     (scenario.play)(&mut stage);
-    stage.drains();
-    let ended = stage.program.ended();
-    let log = ended.log.join("\n");
+    let ended = stage.ends();
+    let log = &ended.log;
     assert!(ended.status.success(), "{:?}: {log}", ended.status);
 
-    let output = [stage.told, ended.output].concat();
-    let lines = |prefix: &str| -> Vec<&str> {
-        output.iter().filter_map(|line| line.strip_prefix(prefix)).collect()
-    };
-    let mut counted = lines("closed: ");
+    let mut counted = ended.lines("closed: ");
     counted.sort_unstable();
     let mut expected: Vec<_> =
         scenario.closed.iter().map(|(count, reason)| format!("{count} {reason}")).collect();
     expected.sort_unstable();
     assert_eq!(counted, expected, "{log}");
     if !scenario.drained.is_empty() {
-        assert_eq!(lines("drained: "), [scenario.drained], "{log}");
+        assert_eq!(ended.lines("drained: "), [scenario.drained], "{log}");
     }
     // What protocols were told is what was counted; but who panicked is told nothing.
     let mut told = BTreeMap::new();
-    for reason in lines("told: ") {
+    for reason in ended.lines("told: ") {
         *told.entry(reason).or_insert(0) += 1;
     }
     let expected = scenario.closed.iter().filter(|(_, reason)| *reason != "protocol panicked");

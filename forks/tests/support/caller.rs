@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use switchboard::Address;
 
-use super::programs::PATIENCE;
+use super::PATIENCE;
 
 /// See the module.
 pub(crate) enum Caller {
