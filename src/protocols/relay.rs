@@ -142,6 +142,12 @@ impl Relay {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the other end was dropped: after its last call, or without one, because its
+    /// connection was handed over or something in it panicked.
+    fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.link) == 1
+    }
+
     /// This end is gone, and the other is to be closed like this. Gives the other's connection,
     /// if that does not follow from what it knows. The first word counts.
     fn leave(&self, closing: Closing) -> Option<ConnectionId> {
@@ -157,7 +163,8 @@ impl Relay {
         }
     }
 
-    fn couple<S>(&mut self, transport: &mut Transport<'_, S>, partner: ConnectionId) {
+    /// The other end is there.
+    fn meet<S>(&mut self, transport: &mut Transport<'_, S>, partner: ConnectionId) {
         self.partner = Some(partner);
         transport.resume_reading();
         if let End::Finished(_) = self.ends()[self.side] {
@@ -177,7 +184,7 @@ impl<S> Protocol<S> for Relay {
         match other {
             End::There(other) | End::Finished(other) => {
                 transport.notify(other, Box::new(Joined(transport.id())));
-                self.couple(transport, other);
+                self.meet(transport, other);
             }
             End::Absent => transport.pause_reading(),
             End::Gone(closing) => transport.close(transport.id(), closing),
@@ -190,6 +197,13 @@ impl<S> Protocol<S> for Relay {
 
     fn received(&mut self, transport: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         let Some(partner) = self.partner else { return 0 };
+        if self.is_alone() {
+            // Else what comes now would reach whoever converses there instead.
+            if let End::Gone(closing) = self.ends()[1 - self.side] {
+                transport.close(transport.id(), closing);
+            }
+            return bytes.len();
+        }
         transport.send(partner, Bytes::copy_from_slice(bytes), WhenFull::PauseSource);
         bytes.len()
     }
@@ -201,7 +215,7 @@ impl<S> Protocol<S> for Relay {
         message: Box<dyn Any + Send>,
     ) {
         if let Ok(joined) = message.downcast::<Joined>() {
-            self.couple(transport, joined.0);
+            self.meet(transport, joined.0);
         }
     }
 

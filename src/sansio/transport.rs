@@ -274,7 +274,7 @@ impl<S> Transport<'_, S> {
 impl<S> Transport<'_, S> {
     fn ask(&mut self, request: Request<S>) {
         self.desk.push_request(request);
-        self.line.asked = self.desk.last_request();
+        self.line.last_request = self.desk.last_request();
     }
 }
 
