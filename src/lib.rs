@@ -98,7 +98,7 @@ pub use drivers::event_loop::{
 pub use net::{ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
-pub use protocols::line;
+pub use protocols::{line, relay};
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
     ListenerId, Misuse, Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,

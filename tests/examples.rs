@@ -12,8 +12,15 @@ use std::process::Command;
 use programs::{Client, Program};
 
 /// Each has a test below.
-const TESTED: [&str; 6] =
-    ["connection_by_hand", "echo", "http_events", "http_hello", "http_slow_work", "line_chat"];
+const TESTED: [&str; 7] = [
+    "connection_by_hand",
+    "echo",
+    "http_events",
+    "http_hello",
+    "http_slow_work",
+    "line_chat",
+    "relay",
+];
 
 #[test]
 fn every_example_is_short_says_how_to_run_it_and_is_tested() {
@@ -122,6 +129,19 @@ fn line_chat_sends_each_line_to_everybody_else() {
     // What came first would have been an echo of their own.
     assert_eq!(first.line(), "to those who are left");
     assert!(second.is_silent());
+}
+
+#[test]
+fn relay_is_as_if_one_had_called_the_server() {
+    let (_server, server) = listening("http_hello", "listening on http://", "/");
+    let mut command = example("relay");
+    let mut relay = Program::start(command.args([&server.to_string(), "127.0.0.1:0"]));
+    let address = relay.ready("listening on tcp://", "");
+    let mut client = Client::connect(address);
+    client.ask("GET", "/through/the/relay");
+    client.finish_writing();
+    assert_eq!(client.response().text(), "Hello, World!");
+    assert_eq!(client.rest().unwrap(), b"");
 }
 
 /// Starts the example `name` on a free port and waits until it listens.

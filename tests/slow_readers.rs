@@ -63,7 +63,7 @@ fn a_hundred_cost_nothing(
     let server = Server::start(high_water);
     let mut polite = Client::connect(server.http);
     polite.get("/counts");
-    let before = server.memory();
+    let before = server.program.memory();
     let _clients: Vec<_> = (0..CLIENTS).map(|_| connect(&server)).collect();
     let mut most_memory = 0;
     let mut most_slow = 0;
@@ -77,7 +77,7 @@ fn a_hundred_cost_nothing(
         if most_slow < CLIENTS {
             make_more(&server);
         }
-        most_memory = most_memory.max(server.memory());
+        most_memory = most_memory.max(server.program.memory());
     }
     assert_eq!(most_slow, CLIENTS, "all were back-pressured at once");
     let growth = most_memory - before;
@@ -114,14 +114,6 @@ impl Server {
         let http = program.ready_after("http at ");
         let chat = program.ready_after("chat at ");
         Self { program, http, chat }
-    }
-
-    /// Resident memory in bytes, as Linux sums it up over the mappings: exact.
-    fn memory(&self) -> usize {
-        let path = format!("/proc/{}/smaps_rollup", self.program.child().id());
-        let text = std::fs::read_to_string(path).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 }
 

@@ -8,6 +8,9 @@ use std::{fmt, io};
 pub enum Closing {
     /// Send what is queued, say FIN, read on (discarding) until the peer's FIN; by a deadline.
     Finish,
+    /// Close our direction alone: send what is queued, say FIN, and go on reading. Ignored by a
+    /// connection that is not established yet.
+    FinishWriting,
     /// Drop what is queued and reset: the peer sees an error at once.
     Abort,
 }
@@ -59,6 +62,9 @@ pub enum CloseReason {
     Layer,
     /// The driver stopped, or its drain came to its deadline.
     Stopped,
+    /// The protocol was to [take a connection over](super::Transport::hand_over) that had ended,
+    /// or was about to.
+    Gone,
     /// The system reported a failure: `ConnectionReset` where the peer is gone.
     Io(io::ErrorKind),
 }
@@ -83,7 +89,9 @@ impl CloseReason {
     pub const fn blame(self) -> Blame {
         match self {
             Self::Finished => Blame::Nobody,
-            Self::Aborted | Self::Panicked | Self::File | Self::Stopped => Blame::Program,
+            Self::Aborted | Self::Panicked | Self::File | Self::Gone | Self::Stopped => {
+                Blame::Program
+            }
             Self::TimedOut(_) | Self::InputFull | Self::TooSlow | Self::Layer => Blame::Peer,
             Self::OutputFull => Blame::Program,
             Self::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Blame::Peer,
@@ -110,6 +118,7 @@ impl CloseReason {
             | Self::Overloaded
             | Self::Panicked
             | Self::File
+            | Self::Gone
             | Self::Stopped
             | Self::Io(_) => true,
         }
@@ -144,6 +153,7 @@ impl fmt::Display for CloseReason {
             Self::File => f.write_str("file became shorter or unreadable"),
             Self::Layer => f.write_str("refused by the layer"),
             Self::Stopped => f.write_str("driver stopped"),
+            Self::Gone => f.write_str("connection to be taken over was gone"),
             Self::Io(kind) => write!(f, "{kind}"),
         }
     }

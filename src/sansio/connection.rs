@@ -175,6 +175,35 @@ impl<S: 'static> Connection<S> {
         }
     }
 
+    /// Somebody else hands this connection over to `next`, which is handed back where there is
+    /// nothing to converse about any more.
+    ///
+    /// # Errors
+    ///
+    /// `next`, which has not been called.
+    pub fn handle_successor(
+        &mut self,
+        desk: &mut Desk<S>,
+        state: &mut S,
+        next: Box<dyn Protocol<S>>,
+    ) -> Result<(), Box<dyn Protocol<S>>> {
+        let is_connecting = matches!(self.line.phase, Phase::Connecting { .. });
+        if self.is_spoilt(desk) || !(is_connecting || self.line.phase.is_open()) {
+            return Err(next);
+        }
+        if is_connecting {
+            // Nobody was told anything yet. The drop of the predecessor may panic.
+            self.line.is_in_call = true;
+            self.protocol = next;
+            self.line.is_in_call = false;
+        } else {
+            desk.next_protocol = Some(next);
+            self.hand_over(desk, state);
+            self.settle(desk, state);
+        }
+        Ok(())
+    }
+
     /// A message from another connection or from the host.
     pub fn handle_delivery(
         &mut self,
@@ -267,6 +296,7 @@ impl<S: 'static> Connection<S> {
 
     /// Where it is in its life.
     #[must_use]
+    #[inline]
     pub fn stage(&self) -> Stage {
         self.line.phase.stage()
     }

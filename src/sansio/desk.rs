@@ -20,6 +20,10 @@ pub struct Desk<S> {
     pub(super) wall_time: SystemTime,
     pub(super) pool: Pool,
     pub(super) requests: VecDeque<Request<S>>,
+    /// Bytes of the messages among them.
+    asked: usize,
+    /// How many were carried out, modulo 2^32.
+    carried_out: u32,
     /// What `become_protocol` was given in the call that is under way.
     pub(super) next_protocol: Option<Box<dyn Protocol<S>>>,
     pub(super) post: Arc<dyn Post>,
@@ -40,6 +44,8 @@ impl<S> Desk<S> {
             wall_time,
             pool: Pool::new(),
             requests: VecDeque::new(),
+            asked: 0,
+            carried_out: 0,
             next_protocol: None,
             post,
         }
@@ -66,7 +72,10 @@ impl<S> Desk<S> {
     /// The oldest request that a conversation made of others. A driver that cannot carry one
     /// out drops it.
     pub fn poll_request(&mut self) -> Option<Request<S>> {
-        self.requests.pop_front()
+        let request = self.requests.pop_front()?;
+        self.asked -= request.bytes();
+        self.carried_out = self.carried_out.wrapping_add(1);
+        Some(request)
     }
 
     /// Whether a request waits.
@@ -79,13 +88,33 @@ impl<S> Desk<S> {
         self.requests.len()
     }
 
-    /// Adds a request of the host's.
+    /// Bytes of the messages that wait to be carried to others: not yet held by anybody.
+    pub(crate) const fn asked(&self) -> usize {
+        self.asked
+    }
+
+    /// Adds a request.
     pub(crate) fn push_request(&mut self, request: Request<S>) {
+        self.asked += request.bytes();
         self.requests.push_back(request);
+    }
+
+    /// The number of the request that was added last.
+    pub(super) fn last_request(&self) -> u32 {
+        self.carried_out.wrapping_add(self.requests.len() as u32)
+    }
+
+    /// Whether the request of this number waits. One so old that its number came round again
+    /// seems to, until those that wait now are carried out.
+    pub(super) fn is_waiting(&self, number: u32) -> bool {
+        let place = number.wrapping_sub(self.carried_out) as usize;
+        place > 0 && place <= self.requests.len()
     }
 
     /// Puts the rest of a request back, to be the next.
     pub(crate) fn put_request_back(&mut self, request: Request<S>) {
+        self.asked += request.bytes();
+        self.carried_out = self.carried_out.wrapping_sub(1);
         self.requests.push_front(request);
     }
 

@@ -23,7 +23,7 @@ use super::error::Misuse;
 /// | timeout | default | begins | restarts | at its end |
 /// | --- | --- | --- | --- | --- |
 /// | `first_byte` | 60 s | when the peer connected | with each byte that the peer takes | `expired`, then `finish` |
-/// | `idle` | 5 min | at the last byte either way | with each byte; stands back while output waits or the protocol has a deadline of its own | `expired`, then `finish` |
+/// | `idle` | 5 min | at the last byte either way | with each byte; stands back while output waits, while the connection is held for another's sake, or while the protocol has a deadline of its own | `expired`, then `finish` |
 /// | `message` | 30 s | when a message was begun and more was needed | when a message was used; stands back while we refuse to read | `expired`, then `finish` |
 /// | `write_stall` | 30 s | when output began to wait | when the system takes a byte of it | reset |
 /// | `closing` | 10 s, and a second more for each `slowest_reader` bytes unsent | at `finish` | never; of it, lingering takes at most `closing` | reset |

@@ -85,6 +85,8 @@ pub(super) struct Line {
     pub(super) layer: Option<Box<LayerSlot>>,
     /// Bytes that the protocol said it holds itself. Counted in the pool.
     pub(super) claimed: usize,
+    /// The number of the last request that was made of others.
+    pub(super) asked: u32,
     /// How many connections, being over their mark, have this one paused.
     pub(super) holders: u16,
     /// Whether the peer has sent anything. It may stop in any phase.
@@ -97,6 +99,8 @@ pub(super) struct Line {
     pub(super) is_yielding: bool,
     /// Whether unsent bytes rose above the high mark and have not come down to the low one.
     pub(super) is_backpressured: bool,
+    /// Whether input goes on meanwhile, because none of it becomes output here.
+    pub(super) is_read_on: bool,
     /// Whether the input is at its limit: the call under way is the last.
     pub(super) is_input_full: bool,
     /// Whether the protocol is being called. Still set when nobody is: that call panicked.
@@ -124,12 +128,14 @@ impl Line {
             out: None,
             layer: None,
             claimed: 0,
+            asked: 0,
             holders: 0,
             is_heard: false,
             is_input_ended: false,
             is_paused: false,
             is_yielding: false,
             is_backpressured: false,
+            is_read_on: false,
             is_input_full: false,
             is_in_call: false,
         }
@@ -171,7 +177,12 @@ impl Line {
 
     /// Whether something keeps the protocol from being offered input.
     pub(super) const fn is_held(&self) -> bool {
-        self.is_paused || self.is_yielding || self.is_backpressured || self.holders > 0
+        self.is_yielding || self.is_waiting()
+    }
+
+    /// Whether something other than its turn must come before it is offered input.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.is_paused || (self.is_backpressured && !self.is_read_on) || self.holders > 0
     }
 
     /// While something holds input back, the peer cannot complete the message it began: its time
@@ -197,6 +208,7 @@ impl Line {
     pub(super) fn ask_closing(&mut self, closing: Closing) {
         self.ask(match closing {
             Closing::Finish => Wish::Finish,
+            Closing::FinishWriting => Wish::FinishWriting,
             Closing::Abort => Wish::Abort,
         });
     }
@@ -214,6 +226,7 @@ impl Line {
     }
 
     /// The queue that output is appended to.
+    #[inline]
     pub(super) fn queue<'a>(&'a mut self, pool: &mut Pool, now: Instant) -> &'a mut Queue {
         self.out.get_or_insert_with(|| pool.take_queue(now))
     }

@@ -19,7 +19,7 @@
 //!
 //! 1. [`Desk::set_time`].
 //! 2. One input: `handle_connected`, `handle_received`, `handle_end_of_input`, `handle_failure`,
-//!    `handle_deadlines`, `handle_notified`, `handle_stopping`, `handle_turn`.
+//!    `handle_deadlines`, `handle_notified`, `handle_successor`, `handle_stopping`, `handle_turn`.
 //! 3. [`Connection::poll_output`] and `handle_sent`, as long as the wire takes bytes.
 //! 4. [`Connection::poll_wire`]: what to do to the wire itself (half-close, close, reset).
 //! 5. [`Desk::poll_request`], until it is empty.

@@ -81,6 +81,13 @@ pub enum Request<S> {
         /// The message.
         message: Box<dyn Any + Send>,
     },
+    /// Put a protocol in the place of another connection's.
+    HandOver {
+        /// Whose.
+        to: ConnectionId,
+        /// Who converses from now on; it is told when there is nobody to converse with.
+        protocol: Box<dyn Protocol<S>>,
+    },
     /// Connect out.
     Connect {
         /// To where.
@@ -97,6 +104,20 @@ pub enum Request<S> {
     },
 }
 
+impl<S> Request<S> {
+    /// How many bytes of a message it carries.
+    pub(super) const fn bytes(&self) -> usize {
+        match self {
+            Self::Send { bytes, .. } | Self::Broadcast { bytes, .. } => bytes.len(),
+            Self::Close { .. }
+            | Self::Notify { .. }
+            | Self::HandOver { .. }
+            | Self::Connect { .. }
+            | Self::Release { .. } => 0,
+        }
+    }
+}
+
 impl<S> fmt::Debug for Request<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,6 +127,7 @@ impl<S> fmt::Debug for Request<S> {
             }
             Self::Close { to, closing } => write!(f, "Close({to}, {closing:?})"),
             Self::Notify { to, .. } => write!(f, "Notify({to})"),
+            Self::HandOver { to, .. } => write!(f, "HandOver({to})"),
             Self::Connect { address, .. } => write!(f, "Connect({address})"),
             Self::Release { source } => write!(f, "Release({source})"),
         }

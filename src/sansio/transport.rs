@@ -82,6 +82,14 @@ impl<S> Transport<'_, S> {
         self.line.is_paused = false;
     }
 
+    /// Goes on reading while output waits, as long as this protocol lasts: the two directions
+    /// are independent. For a protocol that answers nothing on the connection it reads from,
+    /// such as a relay. One that does would fill its own output up to
+    /// [`Limits::output`], which ends the connection.
+    pub fn read_on(&mut self) {
+        self.line.is_read_on = true;
+    }
+
     /// Gives way: others are served before this connection's kept input is offered again. For a
     /// slice that holds a thousand requests.
     pub fn yield_now(&mut self) {
@@ -217,7 +225,7 @@ impl<S> Transport<'_, S> {
     /// Queues `bytes` on the connection `to`, which may be this one.
     pub fn send(&mut self, to: ConnectionId, bytes: Bytes, when_full: WhenFull) {
         let from = Some(self.line.id);
-        self.desk.requests.push_back(Request::Send { to, from, bytes, when_full });
+        self.ask(Request::Send { to, from, bytes, when_full });
     }
 
     /// Queues `bytes` on every other connection of the listener that accepted this one. A
@@ -226,7 +234,7 @@ impl<S> Transport<'_, S> {
         let Some(listener) = self.line.origin.listener else { return };
         let from = Some(self.line.id);
         let request = Request::Broadcast { listener, from, bytes, when_full, next_slot: 0 };
-        self.desk.requests.push_back(request);
+        self.ask(request);
     }
 
     /// Closes the connection `to`, which may be this one.
@@ -234,19 +242,34 @@ impl<S> Transport<'_, S> {
         if to == self.line.id {
             return self.line.ask_closing(closing);
         }
-        self.desk.requests.push_back(Request::Close { to, closing });
+        self.ask(Request::Close { to, closing });
     }
 
     /// Hands `message` to the [`notified`](Protocol::notified) of the connection `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
-        self.desk.requests.push_back(Request::Notify { to, message });
+        self.ask(Request::Notify { to, message });
+    }
+
+    /// Hands the connection `to` over to `next`, as [`become_protocol`](Self::become_protocol)
+    /// does with this one: its protocol is dropped without a further call. Where it has ended or
+    /// is about to, `next` gets `closed` alone, with [`CloseReason::Gone`](super::CloseReason).
+    pub fn hand_over(&mut self, to: ConnectionId, next: impl Protocol<S>) {
+        let protocol = Box::new(next);
+        self.ask(Request::HandOver { to, protocol });
     }
 
     /// Opens a connection to `address` on which `protocol` converses. Where that fails,
     /// `protocol` gets `closed` alone, with the reason.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.desk.requests.push_back(Request::Connect { address, protocol, limits });
+        self.ask(Request::Connect { address, protocol, limits });
+    }
+}
+
+impl<S> Transport<'_, S> {
+    fn ask(&mut self, request: Request<S>) {
+        self.desk.push_request(request);
+        self.line.asked = self.desk.last_request();
     }
 }
 

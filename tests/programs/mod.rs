@@ -2,7 +2,7 @@
 //! and those of the command. Nothing here sleeps; every wait ends with what is waited for, or
 //! fails after [`PATIENCE`].
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
 mod client;

@@ -106,6 +106,14 @@ impl Program {
         line.and_then(|number| number.trim().parse().ok()).expect("Linux gives the number")
     }
 
+    /// Resident memory in bytes, as Linux sums it up over the mappings: exact.
+    pub(crate) fn memory(&self) -> usize {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).expect("proc(5)");
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
     /// The processor time that it used, in hundredths of a second.
     pub(crate) fn processor_ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();

@@ -54,6 +54,12 @@ impl<S> Control<'_, S> {
         self.desk.push_request(Request::Close { to, closing });
     }
 
+    /// Hands the connection `to` over to `next`: see
+    /// [`Transport::hand_over`](crate::Transport::hand_over).
+    pub fn hand_over(&mut self, to: ConnectionId, next: impl Protocol<S>) {
+        self.desk.push_request(Request::HandOver { to, protocol: Box::new(next) });
+    }
+
     /// Opens a connection to `address` on which `protocol` converses.
     pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
         let (protocol, limits) = (Box::new(protocol), Box::new(limits));

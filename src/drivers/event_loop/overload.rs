@@ -4,8 +4,8 @@
 //! read, and if that does not help, the connection that holds most without making progress is
 //! ended: it costs the others most and serves its peer least.
 //!
-//! Requests that wait to be carried out are bounded by the same means: while there are many,
-//! nothing is read or accepted that might add to them.
+//! Requests that wait to be carried out are bounded by the same means: while there are many, or
+//! they carry many bytes, nothing is read or accepted that might add to them.
 
 use std::cmp::Reverse;
 
@@ -92,7 +92,7 @@ const MOST_ENDED_AT_ONCE: usize = 16;
 /// See [`Engine::is_congested`].
 #[inline]
 pub(super) fn is_congested<S>(desk: &Desk<S>, allowance: usize) -> bool {
-    desk.held() > allowance || desk.request_count() >= MOST_REQUESTS
+    desk.held() + desk.asked() > allowance || desk.request_count() >= MOST_REQUESTS
 }
 
 /// As many requests as a turn carries out may wait. A peer's input, in small messages of which

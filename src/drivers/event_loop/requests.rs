@@ -4,12 +4,13 @@
 //! visits, and goes on in the next turn where the budget ended it.
 
 use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::engine::Engine;
 use super::mailbox::Letter;
 use super::overload::MOST_REQUESTS;
-use super::service::Input;
+use super::service::{Input, guarded};
 use super::turn::{Budget, Ended};
 use crate::net::Network;
 use crate::sansio::{
@@ -89,6 +90,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             }
             Request::Close { to, closing } => self.pass_on(to, Input::Close(closing), state),
             Request::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
+            Request::HandOver { to, protocol } => self.hand_over(to, protocol, state),
             Request::Connect { address, protocol, limits } => {
                 self.open_connection(&address, protocol, *limits, state);
             }
@@ -161,6 +163,37 @@ impl<S: 'static, N: Network> Engine<S, N> {
         }
     }
 
+    /// Hands a connection over, or tells `protocol` that it is gone.
+    fn hand_over(&mut self, to: ConnectionId, protocol: Box<dyn Protocol<S>>, state: &mut S) {
+        if let Some(protocol) = self.succeed(to, protocol, state) {
+            let origin = Arc::new(Origin::new(Limits::default()));
+            let nowhere = Address::from(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+            let connection = self.nobody(protocol, origin, nowhere);
+            self.refuse(connection, CloseReason::Gone, state);
+        }
+    }
+
+    /// A connection that never had a slot, for a protocol to be told why.
+    fn nobody(
+        &self,
+        protocol: Box<dyn Protocol<S>>,
+        origin: Arc<Origin>,
+        peer: Address,
+    ) -> Connection<S> {
+        Connection::new(ConnectionId::NOBODY, protocol, origin, peer, &self.desk)
+    }
+
+    /// Tells a protocol that has no connection why.
+    fn refuse(&mut self, mut connection: Connection<S>, reason: CloseReason, state: &mut S) {
+        let desk = &mut self.desk;
+        let told = || connection.handle_failure(desk, state, reason);
+        if guarded(self.config.on_panic, told).is_none() {
+            log::error!("a protocol panicked when told that it has no connection");
+            connection.handle_panic(&mut self.desk);
+        }
+        self.drop_connection(connection);
+    }
+
     fn open_connection(
         &mut self,
         address: &Address,
@@ -173,12 +206,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Ok(stream) => stream,
             Err(error) => {
                 log::debug!("cannot connect to {address}: {error}");
-                let nobody = ConnectionId::NOBODY;
-                let mut connection =
-                    Connection::new(nobody, protocol, origin, address.clone(), &self.desk);
-                let reason = CloseReason::Io(error.kind());
-                connection.handle_failure(&mut self.desk, state, reason);
-                return self.drop_connection(connection);
+                let connection = self.nobody(protocol, origin, address.clone());
+                return self.refuse(connection, CloseReason::Io(error.kind()), state);
             }
         };
         let (id, registered) = self.add(stream, address.clone(), protocol, origin);

@@ -18,7 +18,7 @@ use super::stats::Stats;
 use super::turn::Turn;
 use crate::net::{Network, Read};
 use crate::sansio::{
-    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, Stage, WhenFull, Wire,
+    CloseReason, Closing, Connection, ConnectionId, Delivery, Desk, Protocol, Stage, WhenFull, Wire,
 };
 
 mod sending;
@@ -91,6 +91,25 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.input(id, input, state)
     }
 
+    /// Puts `protocol` in the place of a connection's. Gives it back where that one is gone.
+    pub(super) fn succeed(
+        &mut self,
+        id: ConnectionId,
+        protocol: Box<dyn Protocol<S>>,
+        state: &mut S,
+    ) -> Option<Box<dyn Protocol<S>>> {
+        let mut next = Some(protocol);
+        self.with_service(id, state, |service| {
+            let Some(protocol) = next.take() else { return };
+            let Service { entry, desk, state, .. } = service;
+            next = entry.connection.handle_successor(desk, state, protocol).err();
+            service.note_callback("connected");
+            service.flush();
+            service.settle_wire();
+        });
+        next
+    }
+
     /// Sends what a touched connection has to send.
     pub(super) fn flush(&mut self, id: ConnectionId, state: &mut S) {
         self.with_service(id, state, |service| {
@@ -139,8 +158,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
             log::error!("connection {id} is closed: its protocol panicked");
             entry.connection.handle_panic(&mut self.desk);
         }
-        let next = entry.next(is_congested(&self.desk, allowance));
-        self.follow(id, next);
+        if !entry.rests() {
+            let next = entry.next(is_congested(&self.desk, allowance));
+            self.follow(id, next);
+        }
         result
     }
 
@@ -161,7 +182,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.follow(id, next);
     }
 
-    #[inline]
     fn follow(&mut self, id: ConnectionId, next: Next) {
         match next {
             Next::Rest => {}
@@ -256,6 +276,8 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     fn serve(&mut self) -> Delivery {
         if self.entry.connection.stage() == Stage::Connecting {
             self.establish();
+        } else if self.entry.connection.is_ahead(self.desk) {
+            // Its turn comes when what it asked for is done; that is due anyway.
         } else if self.entry.connection.wants_turn() {
             self.entry.connection.handle_turn(self.desk, self.state);
             self.note_callback("received");
@@ -311,8 +333,14 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 
     /// Half-closes the wire when everything is sent. Closing it waits for the end of the round.
-    #[inline]
+    #[inline(always)]
     fn settle_wire(&mut self) {
+        if !self.entry.connection.keeps_wire() {
+            self.settle_closing_wire();
+        }
+    }
+
+    fn settle_closing_wire(&mut self) {
         if let Wire::ShutdownWrite = self.entry.connection.poll_wire(self.desk) {
             let Some(stream) = &mut self.entry.stream else { return };
             if let Err(error) = self.net.shutdown_write(stream) {
@@ -331,12 +359,16 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     /// next connection's deadlines count from when it was served. Mostly none of them needs it:
     /// where no budget runs, a tick that has not passed says that nothing took long. (A reading
     /// for each of a batch was a fiftieth of what an echo costs.)
-    #[inline]
+    #[inline(always)]
     fn note_callback(&mut self, callback: &'static str) {
         if self.until.is_none() && !self.net.has_ticked() {
             self.turn.callbacks += 1;
-            return;
+        } else {
+            self.time_callback(callback);
         }
+    }
+
+    fn time_callback(&mut self, callback: &'static str) {
         let before = self.desk.now();
         let now = self.net.now();
         self.desk.set_now(now);

@@ -50,14 +50,15 @@ impl<S: 'static> Connection<S> {
         result
     }
 
-    /// The protocol asked to be replaced.
-    fn hand_over(&mut self, desk: &mut Desk<S>, state: &mut S) {
+    /// Puts what was asked for in place of the protocol.
+    pub(super) fn hand_over(&mut self, desk: &mut Desk<S>, state: &mut S) {
         while let Some(next) = desk.next_protocol.take() {
             if !self.line.phase.is_open() {
                 return;
             }
             self.line.deadline = None;
             self.line.is_paused = false;
+            self.line.is_read_on = false;
             self.line.claim(&mut desk.pool, 0);
             // What the predecessor left is offered in the next turn.
             self.line.is_yielding = true;

@@ -37,6 +37,10 @@ impl<S: 'static> Connection<S> {
                 self.line.deadline = None;
                 self.expire(desk, state, timeout);
             }
+            Timeout::FirstByte | Timeout::Idle if self.line.holders > 0 => {
+                // We refuse to read, for another's sake: its clocks see to it that this ends.
+                self.line.active = desk.now;
+            }
             Timeout::FirstByte | Timeout::Idle | Timeout::Message => {
                 self.expire(desk, state, timeout);
                 // The protocol may have asked for something stronger, or handed over; the time

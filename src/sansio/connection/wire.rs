@@ -125,6 +125,13 @@ impl<S: 'static> Connection<S> {
         }
     }
 
+    /// Whether [`poll_wire`](Self::poll_wire) has nothing to say, as far as can be told at a
+    /// glance.
+    #[inline]
+    pub(crate) fn keeps_wire(&self) -> bool {
+        matches!(self.line.phase, Phase::Open)
+    }
+
     /// How many bytes may be read from the wire now. Zero: none, leave them where they are.
     #[must_use]
     #[inline]
@@ -159,13 +166,21 @@ impl<S: 'static> Connection<S> {
             // Everything is sent and the peer's FIN seen, without an input that could tell.
             return line.is_input_ended && self.is_flushed();
         }
-        if !line.phase.takes_input() || line.is_paused || line.is_backpressured || line.holders > 0
-        {
+        if !line.phase.takes_input() || line.is_waiting() {
             return false;
         }
         line.is_yielding
             || line.is_input_ended
             || line.kept.as_ref().is_some_and(|kept| !kept.needs_more)
+    }
+
+    /// Whether something that its protocol asked of others waits to be carried out. A driver that
+    /// leaves requests over reads nothing from it meanwhile: what is asked piles up else, and a
+    /// source could not be held in time.
+    #[must_use]
+    #[inline]
+    pub fn is_ahead(&self, desk: &Desk<S>) -> bool {
+        desk.has_requests() && desk.is_waiting(self.line.asked)
     }
 
     /// Whether it only waits for its peer's next byte: its deadline, for idling, moves away with

@@ -19,6 +19,7 @@ mod overload;
 mod panics;
 mod posting;
 mod readiness;
+mod relaying;
 mod requests;
 mod world;
 

@@ -14,6 +14,7 @@ mod toy_layer;
 
 mod calls;
 mod closing;
+mod coupling;
 mod deadlines;
 mod input;
 mod input_limit;
@@ -23,3 +24,4 @@ mod output;
 mod own_deadline;
 mod panics;
 mod random;
+mod relaying;

@@ -297,11 +297,24 @@ impl Table {
                         connection.handle_notified(desk, world, message);
                     });
                 }
+                Request::HandOver { to, protocol } => self.hand_over(to.slot() as usize, protocol),
                 Request::Connect { .. } => panic!("no test connects out from a table"),
                 Request::Release { source } => {
                     self.ends[source.slot() as usize].connection.handle_release();
                 }
             }
+        }
+    }
+
+    fn hand_over(&mut self, to: usize, next: Box<dyn Protocol<World>>) {
+        let refused = self.input(to, |connection, desk, world| {
+            connection.handle_successor(desk, world, next).err()
+        });
+        if let Some(protocol) = refused {
+            let origin = Arc::new(Origin::new(Limits::default()));
+            let nobody = ConnectionId::NOBODY;
+            let mut connection = Connection::new(nobody, protocol, origin, address(), &self.desk);
+            connection.handle_failure(&mut self.desk, &mut self.world, CloseReason::Gone);
         }
     }
 
