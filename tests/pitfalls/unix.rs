@@ -69,6 +69,22 @@ fn every_byte_comes_back_and_each_direction_ends_on_its_own() {
 }
 
 #[test]
+fn p01_each_peer_is_heard_however_late_it_comes() {
+    let (mut rig, place) = (Rig::new(), Place::new());
+    echo_at(&mut rig, &place);
+    for _ in 0..3 {
+        rig.settle();
+        let mut client = place.client();
+        for word in ["hello", "again"] {
+            client.received.clear();
+            client.send(word);
+            rig.receive(&mut client, 5);
+            assert_eq!(client.text(), word);
+        }
+    }
+}
+
+#[test]
 fn p08_a_peer_that_does_not_read_stops_the_loop_from_reading_and_is_served_when_it_does() {
     let (mut rig, place) = (Rig::new(), Place::new());
     rig.event_loop.listen(place.address(), |_| Answer { bytes: 8 << 20, finishes: true }).unwrap();

@@ -346,6 +346,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 }
 
 impl<S, N: Network> Engine<S, N> {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn network_ref(&self) -> &N {
         &self.net
     }

@@ -29,7 +29,7 @@ mod wheel;
 
 use std::fmt;
 use std::io;
-#[cfg(unix)]
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -389,7 +389,9 @@ impl<S: 'static> EventLoop<S> {
 /// Readable when a turn has something to do that the system announces. Deadlines and work left
 /// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
 /// turn. Register it level-triggered if the host can. The descriptor is the same for life.
-#[cfg(unix)]
+///
+/// There is none where mio works through poll(2) or completion ports.
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 impl<S> AsFd for EventLoop<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.engine.network_ref().registry().as_fd()
