@@ -33,7 +33,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::resolver::Resolver;
 use crate::net::{ListenOptions, SystemNetwork};
 use crate::sansio::{
     Address, Closing, Connection, ConnectionId, Destination, Error, Limits, ListenerId, Misuse,
@@ -265,12 +264,6 @@ impl<S: 'static> EventLoop<S> {
     {
         limits.check()?;
         self.engine.connect_to(to.try_into()?, Box::new(protocol), limits)
-    }
-
-    /// Gives the loop what to look names up with. Without one it connects to addresses alone. One
-    /// that it had before is dropped, and the lookups that wait there come to nothing.
-    pub fn set_resolver(&mut self, resolver: Resolver) {
-        self.engine.set_resolver(Box::new(resolver));
     }
 
     /// The address that a listener listens on, with its real port.

@@ -386,18 +386,6 @@ pub(super) fn note_callback<S, N: Network>(
     if until.is_none() && !net.has_ticked() {
         turn.callbacks += 1;
     } else {
-        time_callback(net, desk, turn, name);
+        turn.time_callback(net, desk, name);
     }
-}
-
-fn time_callback<S, N: Network>(
-    net: &mut N,
-    desk: &mut Desk<S>,
-    turn: &mut Turn,
-    (id, callback): (ConnectionId, &'static str),
-) {
-    let before = desk.now();
-    let now = net.now();
-    desk.set_now(now);
-    turn.note_callback(id, callback, before, now);
 }
