@@ -7,6 +7,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -17,6 +18,16 @@ fn answer(client: &mut Client, text: &str) -> Vec<u8> {
     client.send(text);
     client.finish_writing();
     client.rest().unwrap()
+}
+
+/// The same over a Unix socket.
+fn answer_of_unix(path: &Path, text: &str) -> Vec<u8> {
+    let mut client = UnixStream::connect(path).unwrap();
+    client.write_all(text.as_bytes()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).unwrap();
+    heard
 }
 
 #[test]
@@ -65,12 +76,7 @@ fn one_loop_listens_on_sockets_of_several_kinds() {
         let mut client = Client::connect(place["tcp://".len()..].parse().unwrap());
         assert_eq!(answer(&mut client, "hello"), b"hello");
     }
-    let mut client = UnixStream::connect(&path).unwrap();
-    client.write_all(b"hello").unwrap();
-    client.shutdown(Shutdown::Write).unwrap();
-    let mut heard = String::new();
-    client.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "hello");
+    assert_eq!(answer_of_unix(&path, "hello"), b"hello");
     assert_eq!(program.threads(), 1);
 
     send_signal(&program, Signal::TERM);
@@ -80,7 +86,10 @@ fn one_loop_listens_on_sockets_of_several_kinds() {
 
 #[test]
 fn every_driver_runs_the_same_services() {
+    let folder = tempfile::tempdir().unwrap();
     for driver in ["event-loop", "threads", "forks"] {
+        let path = folder.path().join(driver);
+        let unix = format!("unix://{}", path.display());
         for (name, expected) in [
             ("echo", &b"can you hear me?"[..]),
             ("discard", b""),
@@ -88,12 +97,19 @@ fn every_driver_runs_the_same_services() {
             ("reply", b"Yes"),
             ("print", b""),
         ] {
-            let (program, address) = tcp_server(&[name, "--driver", driver]);
-            let mut client = Client::connect(address);
+            let listen = ["--listen", "127.0.0.1:0", "--listen", &unix];
+            let (program, places) = server(&[&[name, "--driver", driver], &listen[..]].concat());
+            let mut client = Client::connect(places[0]["tcp://".len()..].parse().unwrap());
             assert_eq!(answer(&mut client, "can you hear me?"), expected, "{name}, {driver}");
+            assert_eq!(answer_of_unix(&path, "can you hear me?"), expected, "{name}, {driver}");
             send_signal(&program, Signal::TERM);
             assert_eq!(program.ended().status.code(), Some(0), "{name}, {driver}");
         }
+        let (_chargen, address) = tcp_server(&["chargen", "--driver", driver]);
+        let mut client = Client::connect(address);
+        assert_eq!(client.bytes(1_000_000).len(), 1_000_000, "{driver}");
+        client.finish_writing();
+        client.rest().expect("what was begun, and then the end");
         let (_http, places) = server(&["http", "--driver", driver, "--listen", "127.0.0.1:0"]);
         let address = places[0].trim_start_matches("http://").trim_end_matches('/');
         assert_eq!(Client::connect(address.parse().unwrap()).get("/").status, 200, "{driver}");

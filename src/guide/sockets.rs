@@ -29,10 +29,11 @@
 //!
 //! | call | here |
 //! | --- | --- |
-//! | `bind(address)` | the address that [`listen`](crate::EventLoop::listen) is given: `127.0.0.1:8000`, `[::1]:8000`, `unix:///path`; see [`Address`](crate::Address). A Unix socket's file that a dead server left behind is replaced, one that answers is not. |
+//! | `socket(family, type)` | both are in the [`Address`](crate::Address): `127.0.0.1:8000`, `[::1]:8000`, `udp://127.0.0.1:8000`, `unix:///path`, `unix:@name`, `unixgram:///path`. |
+//! | `bind(address)` | for streams, the address that [`listen`](crate::EventLoop::listen) is given; for datagrams [`EventLoop::bind`](crate::EventLoop::bind). A Unix socket's file that a dead server left behind is replaced, one that answers is not. |
 //! | `listen(backlog)` | [`Limits::backlog`](crate::Limits::backlog), which bounds those who wait. How many are *served* at once is [`Limits::connections`](crate::Limits::connections). |
 //! | `accept()` | done by the loop, as many as a turn's budget allows. Your factory is called with the [`Peer`](crate::Peer), and makes its protocol. When descriptors run out the loop rests and tries again; it does not end. |
-//! | `connect(address)`, `connect_ex(address)` | [`EventLoop::connect`](crate::EventLoop::connect), [`Transport::connect`](crate::Transport::connect). They return at once; what `connect_ex` would give as a number comes as the reason in [`closed`](crate::Protocol::closed). |
+//! | `connect(address)`, `connect_ex(address)` | [`EventLoop::connect`](crate::EventLoop::connect), [`Transport::connect`](crate::Transport::connect); to a name, with a [`Resolver`](crate::Resolver). They return at once; what `connect_ex` would give as a number comes as the reason in [`closed`](crate::Protocol::closed). |
 //! | `recv(size)` | [`received`](crate::Protocol::received). There is no size: you are lent what came, and say how much of it you have used. Less than all means *I need more*, and the rest comes again with more behind it. |
 //! | `recv_into(buffer)` | the same call: all connections are read into one buffer of the loop, and nothing is copied for you. An idle connection owns no buffer. |
 //! | `recvfrom(size)`, `recvfrom_into(buffer)` | [`DatagramProtocol::received`](crate::DatagramProtocol::received), with the sender's address. A datagram that is too large never comes cut: it is counted. |
@@ -40,12 +41,12 @@
 //! | `sendall(bytes)` | [`Transport::write`](crate::Transport::write). It does not wait and does not fail: the bytes are queued, and go out as fast as the peer takes them. Where they do not, you are asked to stop ([`is_backpressured`](crate::Transport::is_backpressured)), and nothing more is read from that peer. |
 //! | `sendto(bytes, address)` | [`DatagramTransport::send_to`](crate::DatagramTransport::send_to), or [`reply`](crate::DatagramTransport::reply) to the sender. |
 //! | `shutdown(SHUT_WR)` | [`Transport::finish_writing`](crate::Transport::finish_writing): what is queued, then FIN. |
-//! | `shutdown(SHUT_RD)` | [`Transport::pause_reading`](crate::Transport::pause_reading). The system call would throw away what comes; this holds the peer back. |
+//! | `shutdown(SHUT_RD)` | [`Transport::pause_reading`](crate::Transport::pause_reading). The system call makes us deaf and leaves the peer talking; this holds the peer back. |
 //! | `close()` | [`Transport::finish`](crate::Transport::finish): what is queued, FIN, and what the peer still says is read and thrown away for a while. Without that last part the system resets the connection, and the peer may lose what it was sent. |
 //! | `SO_LINGER` of zero, then `close()` | [`Transport::abort`](crate::Transport::abort): a reset. |
 //! | `getpeername()` | [`Transport::peer`](crate::Transport::peer) |
-//! | `getsockname()` | [`Transport::local`](crate::Transport::local), [`EventLoop::local_address`](crate::EventLoop::local_address) |
-//! | `setsockopt()`, `getsockopt()` | [`ListenOptions`](crate::ListenOptions): `SO_REUSEADDR` and `TCP_NODELAY`, which are on, `SO_REUSEPORT`, `SO_KEEPALIVE`, `IPV6_V6ONLY`. For others make the socket yourself, and have it adopted: [`adopt_listener`](crate::EventLoop::adopt_listener), [`adopt_stream`](crate::EventLoop::adopt_stream). |
+//! | `getsockname()` | [`Transport::local`](crate::Transport::local), [`EventLoop::local_address`](crate::EventLoop::local_address), [`DatagramTransport::local`](crate::DatagramTransport::local) |
+//! | `setsockopt()`, `getsockopt()` | [`ListenOptions`](crate::ListenOptions): `SO_REUSEADDR` and `TCP_NODELAY`, which are on, `SO_REUSEPORT`, `SO_KEEPALIVE`, `IPV6_V6ONLY`; for datagrams [`BindOptions`](crate::BindOptions). For others make the socket yourself, and have it adopted: [`adopt_listener`](crate::EventLoop::adopt_listener), [`adopt_stream`](crate::EventLoop::adopt_stream). |
 //! | `settimeout(seconds)`, `gettimeout()` | [`Limits`](crate::Limits): there is one timeout for each thing that may take too long, all are on, and none can be switched off. One of your own is [`Transport::set_timeout`](crate::Transport::set_timeout); it ends nothing, and calls [`expired`](crate::Protocol::expired). |
 //! | `setblocking(flag)` | sockets never block under the event loop. A protocol cannot tell. |
 //! | `fileno()` | a [`ConnectionId`](crate::ConnectionId) is what names a connection. A number of the system is given to the next client as soon as it is free; an id never is. The loop itself is [`AsFd`](std::os::fd::AsFd), for other loops. |
@@ -98,17 +99,19 @@
 //! | --- | --- |
 //! | `TCPServer` | [`listen`](crate::EventLoop::listen) on `127.0.0.1:8000` |
 //! | `UnixStreamServer` | [`listen`](crate::EventLoop::listen) on `unix:///path` or `unix:@name` |
-//! | `UDPServer` | a [`DatagramProtocol`](crate::DatagramProtocol) on `udp://127.0.0.1:8000` |
-//! | `UnixDatagramServer` | a [`DatagramProtocol`](crate::DatagramProtocol) on `unixgram:///path` |
+//! | `UDPServer` | [`bind`](crate::EventLoop::bind) to `udp://127.0.0.1:8000`, with a [`DatagramProtocol`](crate::DatagramProtocol) |
+//! | `UnixDatagramServer` | [`bind`](crate::EventLoop::bind) to `unixgram:///path` or `unixgram:@name` |
 //! | `BaseRequestHandler`, its `setup`, `handle` and `finish` | a [`Protocol`](crate::Protocol), its `connected`, `received` and `closed`; the factory makes one for each peer |
 //! | `StreamRequestHandler`, its `rfile` and `wfile` | [`line::Session`](crate::line::Session), and [`Transport::write`](crate::Transport::write) |
 //! | `serve_forever()`, `shutdown()` | [`run`](crate::EventLoop::run), [`Handle::drain`](crate::Handle::drain) |
-//! | `ThreadingMixIn` | a driver with a thread for each connection: the same protocol, the same factory |
-//! | `ForkingMixIn` | a driver with a process for each, in a crate of its own, since a fork is sound in a process of one thread only |
+//! | `ThreadingMixIn` | [`Threads`](crate::Threads), a driver with a thread for each connection: the same protocol, the same factory |
+//! | `ForkingMixIn` | `Forks`, a driver with a process for each, in the crate `switchboard-forks`, since a fork is sound in a process of one thread only |
 //!
-//! The mix-ins put no bound on threads or processes, and nobody joins or reaps all of them. The
-//! drivers here count: at [`Limits::connections`](crate::Limits::connections) further clients
-//! wait, and at the end nothing is left.
+//! The threading mix-in puts no bound on its threads, and who stops such a server leaves threads or
+//! children behind. The drivers here count: at
+//! [`Limits::connections`](crate::Limits::connections) further clients wait, and at the end all
+//! are joined or reaped. What a conversation can ask of others under each is in
+//! the table of [`drivers`](crate::drivers).
 //!
 //! Which of them is best is a question of what a conversation does. It waits most of the time:
 //! the event loop, where ten thousand that wait cost next to nothing, and they can share state
