@@ -95,11 +95,12 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
-pub use net::{ListenOptions, ManualClock};
+pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
 pub use protocols::{line, relay};
 pub use sansio::{
-    Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
-    ListenerId, Misuse, Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
+    Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
+    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
+    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
 };

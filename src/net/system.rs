@@ -9,8 +9,12 @@ use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 
 use super::listener::Listener;
+use super::socket::Socket;
 use super::stream::Stream;
-use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Ticks, Wake, Write, platform};
+use super::{
+    Accept, BindOptions, Clock, ListenOptions, Network, Read, Readiness, Receive, SendTo, Ticks,
+    Wake, Write, platform,
+};
 use crate::sansio::Address;
 
 /// mio's poll, and sockets of the system. Sources are edge-triggered, always.
@@ -119,6 +123,7 @@ impl SystemNetwork {
 impl Network for SystemNetwork {
     type Stream = Stream;
     type Listener = Listener;
+    type Socket = Socket;
 
     #[inline]
     fn now(&mut self) -> Instant {
@@ -230,6 +235,26 @@ impl Network for SystemNetwork {
         {
             log::debug!("a connection was not in the poll: {error}");
         }
+    }
+
+    fn bind(&mut self, address: &Address, options: &BindOptions) -> io::Result<(Socket, Address)> {
+        Socket::bind(address, options)
+    }
+
+    fn register_socket(&mut self, socket: &mut Socket, token: usize) -> io::Result<()> {
+        socket.register(self.poll.registry(), token)
+    }
+
+    fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Receive {
+        socket.receive(buffer)
+    }
+
+    fn send_to(&mut self, socket: &mut Socket, to: &Address, bytes: &[u8]) -> SendTo {
+        socket.send_to(to, bytes)
+    }
+
+    fn close_socket(&mut self, socket: Socket) {
+        drop(socket);
     }
 
     fn take_stop_signals(&mut self) -> usize {

@@ -5,6 +5,7 @@
 //! a turn and in which order, `service.rs` for what happens to one connection.
 
 mod accept;
+mod bind;
 mod config;
 mod connecting;
 mod control;
@@ -17,6 +18,7 @@ mod overload;
 mod requests;
 mod service;
 mod slots;
+mod sockets;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -358,7 +360,7 @@ impl<S: 'static> EventLoop<S> {
         self.engine.connections()
     }
 
-    /// Asks a connection to close; in the next turn. One that is gone is left in peace.
+    /// Asks a connection or a datagram socket to close; in the next turn. One that is gone is left in peace.
     pub fn close(&mut self, connection: ConnectionId, closing: Closing) {
         self.engine.control().close(connection, closing);
     }
