@@ -64,11 +64,6 @@ impl Program {
         self.output.next(PATIENCE).expect("it says more")
     }
 
-    /// Its next line of output.
-    pub(crate) fn line(&mut self) -> String {
-        self.output.next(PATIENCE).expect("it says more")
-    }
-
     /// The address that follows `before` in some later line of its output.
     pub(crate) fn ready_after(&mut self, before: &str) -> SocketAddr {
         loop {
@@ -109,6 +104,11 @@ impl Program {
         let status = self.child.wait().unwrap();
         let output = self.output.seen.split_off(before);
         Ended { status, output, log: std::mem::take(&mut self.log.seen) }
+    }
+
+    /// Kills it, as a person would with `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     pub(crate) fn child(&self) -> &Child {
