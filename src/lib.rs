@@ -48,6 +48,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! **Converse in datagrams.** [`bind`](EventLoop::bind) puts a [`DatagramProtocol`] on a UDP or
+//! Unix datagram socket of the same loop: each message is whole or not there, any number of
+//! peers share one socket, and a flood of them costs the others a budget a turn.
+//!
 //! **Share state without locks.** `S` is the state of your program; every call gets `&mut S`.
 //!
 //! **Trust nobody.** Every queue, buffer, count and wait has a bound, gathered in [`Limits`] for

@@ -108,6 +108,7 @@ fn an_address_that_refuses_is_followed_by_the_next() {
     assert!(rig.seen.calls.is_empty(), "its protocol knows nothing of that");
     assert_eq!([0, 1].map(|number| rig.net.client(number).fate()), [Some(Fate::InOrder); 2]);
     let server = accept(&mut rig, 2);
+    assert_eq!(rig.net.world().tally.reads, 0, "what hung up was another stream");
     server.send("hello");
     rig.settle();
     assert_eq!((server.take(), rig.seen.calls[0]), (b"hello".to_vec(), (id, "connected")));
