@@ -64,11 +64,6 @@ impl Program {
         self.output.next(PATIENCE).expect("it says more")
     }
 
-    /// Its next line of output.
-    pub(crate) fn line(&mut self) -> String {
-        self.output.next(PATIENCE).expect("it says more")
-    }
-
     /// The address that follows `before` in some later line of its output.
     pub(crate) fn ready_after(&mut self, before: &str) -> SocketAddr {
         loop {
