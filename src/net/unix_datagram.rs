@@ -14,8 +14,9 @@ use crate::sansio::{Address, UnixAddress};
 /// A bound Unix datagram socket.
 #[derive(Debug)]
 pub(crate) struct UnixSocket {
-    /// Removed when this is dropped, which must be before the socket is closed.
-    _file: Option<SocketFile>,
+    /// Dropped before the socket.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    file: Option<SocketFile>,
     socket: UnixDatagram,
 }
 
@@ -30,7 +31,7 @@ impl UnixSocket {
         let file = unix::bind(&socket, name)?;
         let socket = UnixDatagram::from_std(socket.into());
         let bound = unix::from_system(&socket.local_addr()?);
-        Ok((Self { _file: file, socket }, bound))
+        Ok((Self { file, socket }, bound))
     }
 
     pub(super) fn source(&mut self) -> &mut dyn Source {

@@ -333,7 +333,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 }
 
-/// The first slot that a socket's id has.
+/// The first slot that a socket's id has. As many connections do not fit any memory.
 const FIRST_SLOT: u32 = 1 << 31;
 
 /// The id in the table, of an id that is a socket's.
