@@ -27,7 +27,7 @@
 //! **Write a conversation.** A [`Protocol`] is a state machine: bytes and time come in, bytes and
 //! requests go out through the [`Transport`] that each call is handed. It says how many bytes it
 //! used; the rest is kept and offered again with more, so a protocol needs no buffer. Ready-made
-//! ones are [`http`] and [`line`](mod@line).
+//! ones are [`http`], [`line`](mod@line), [`relay`] and the small [`services`].
 //!
 //! **Run it.** An [`EventLoop`] listens, connects, and runs every connection from the thread that
 //! calls it: [`run`](EventLoop::run) when it owns the thread, [`turn`](EventLoop::turn) when your
@@ -48,6 +48,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! **Converse in datagrams.** [`bind`](EventLoop::bind) puts a [`DatagramProtocol`] on a UDP or
+//! Unix datagram socket of the same loop: each message is whole or not there, any number of
+//! peers share one socket, and a flood of them costs the others a budget a turn.
+//!
 //! **Share state without locks.** `S` is the state of your program; every call gets `&mut S`.
 //!
 //! **Trust nobody.** Every queue, buffer, count and wait has a bound, gathered in [`Limits`] for
@@ -65,6 +69,8 @@
 //!
 //! **Test.** A [`Connection`] runs a protocol with no socket and no clock, by hand
 //! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop.
+//!
+//! **Coming from sockets?** [`guide::sockets`] says what each call of a socket chapter is here.
 //!
 //! # What it is not
 //!
@@ -88,6 +94,7 @@ pub mod sansio;
 mod net;
 
 pub mod drivers;
+pub mod guide;
 pub mod protocols;
 
 pub use bytes::Bytes;
@@ -96,12 +103,14 @@ pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
 pub use drivers::resolver::Resolver;
-pub use net::{ListenOptions, ManualClock};
+#[cfg(unix)]
+pub use drivers::threads::Threads;
+pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
-pub use protocols::{line, relay};
+pub use protocols::{line, relay, services};
 pub use sansio::{
-    Address, CloseReason, Closed, Closing, Connection, ConnectionId, Destination, Error, FileRange,
-    Limits, ListenerId, Misuse, Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress,
-    Unresolved, WhenFull,
+    Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
+    DatagramProtocol, DatagramTransport, Destination, Error, FileRange, Limits, ListenerId, Misuse,
+    Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, Unresolved, WhenFull,
 };

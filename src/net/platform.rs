@@ -47,6 +47,35 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     }
 }
 
+/// Whether an error of sending a datagram says that there is no room for it, where that is not
+/// would-block. Nothing announces when there is.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        Errno::from_io_error(error)
+            .is_some_and(|errno| [Errno::NOBUFS, Errno::NOMEM].contains(&errno))
+    }
+    #[cfg(not(unix))]
+    {
+        const WSAENOBUFS: i32 = 10_055;
+        error.raw_os_error() == Some(WSAENOBUFS)
+    }
+}
+
+/// Whether an error says that a datagram is too large, to be sent or for the buffer.
+pub(super) fn is_too_large(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::MSGSIZE)
+    }
+    #[cfg(not(unix))]
+    {
+        const WSAEMSGSIZE: i32 = 10_040;
+        error.raw_os_error() == Some(WSAEMSGSIZE)
+    }
+}
+
 /// There is no such socket here, or it is not one of streams.
 pub(super) fn unsupported() -> io::Error {
     let why = if cfg!(unix) {
@@ -116,7 +145,7 @@ pub(super) fn accept_unix(listener: &mio::net::UnixListener) -> io::Result<mio::
 /// Whether sending a file to a peer that is gone raises an error and not SIGPIPE, which would
 /// end a program that has not asked to ignore it. Rust programs ignore it from the start; inside
 /// a program in C it may be deadly, and sendfile(2) knows no MSG_NOSIGNAL.
-pub(super) fn can_send_file() -> bool {
+pub(crate) fn can_send_file() -> bool {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_sigpipe_ignored(&status))
     } else {
@@ -135,7 +164,7 @@ fn is_sigpipe_ignored(status: &str) -> bool {
 }
 
 /// Reads part of a file without moving its position.
-pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         #[cfg(unix)]
         let result = std::os::unix::fs::FileExt::read_at(file, buffer, offset);

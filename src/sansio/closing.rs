@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::unsupported::Unsupported;
+
 /// How to close a connection, where a request for it is a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -79,6 +81,9 @@ pub enum CloseReason {
     Gone,
     /// The name that was to be connected to led to no address.
     Unresolved(Unresolved),
+    /// The protocol asked for what its driver cannot do, such as a message to another
+    /// connection in a thread per connection.
+    Unsupported(Unsupported),
     /// The system reported a failure: `ConnectionReset` where the peer is gone.
     Io(io::ErrorKind),
 }
@@ -107,7 +112,7 @@ impl CloseReason {
                 Blame::Program
             }
             Self::TimedOut(_) | Self::InputFull | Self::TooSlow | Self::Layer => Blame::Peer,
-            Self::OutputFull => Blame::Program,
+            Self::OutputFull | Self::Unsupported(_) => Blame::Program,
             Self::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Blame::Peer,
             Self::Unresolved(Unresolved::NoResolver) => Blame::Program,
             Self::Overloaded | Self::Unresolved(_) | Self::Io(_) => Blame::System,
@@ -136,6 +141,7 @@ impl CloseReason {
             | Self::Gone
             | Self::Stopped
             | Self::Unresolved(_)
+            | Self::Unsupported(_)
             | Self::Io(_) => true,
         }
     }
@@ -181,6 +187,7 @@ impl fmt::Display for CloseReason {
             Self::Stopped => f.write_str("driver stopped"),
             Self::Gone => f.write_str("connection to be taken over was gone"),
             Self::Unresolved(why) => why.fmt(f),
+            Self::Unsupported(unsupported) => unsupported.fmt(f),
             Self::Io(kind) => write!(f, "{kind}"),
         }
     }

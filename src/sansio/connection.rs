@@ -306,6 +306,7 @@ impl<S: 'static> Connection<S> {
 
     /// Where it is in its life.
     #[must_use]
+    #[inline]
     pub fn stage(&self) -> Stage {
         self.line.phase.stage()
     }

@@ -226,6 +226,7 @@ impl Line {
     }
 
     /// The queue that output is appended to.
+    #[inline]
     pub(super) fn queue<'a>(&'a mut self, pool: &mut Pool, now: Instant) -> &'a mut Queue {
         self.out.get_or_insert_with(|| pool.take_queue(now))
     }

@@ -13,7 +13,9 @@
 //!   its `handle_…` methods, outputs its `poll_…` methods;
 //! * [`Desk`] is what all Connections of one driver share: the reading of the clock, spare
 //!   buffers, and the requests they made of each other;
-//! * [`Limits`] bounds every queue, buffer, count and wait.
+//! * [`Limits`] bounds every queue, buffer, count and wait;
+//! * [`DatagramProtocol`], [`DatagramTransport`] and [`DatagramSocket`] are the same for
+//!   conversations in datagrams.
 //!
 //! # The order of calls, for a driver
 //!
@@ -32,6 +34,7 @@ mod closing;
 mod connection;
 mod connection_id;
 mod connection_map;
+mod datagram;
 mod desk;
 mod destination;
 mod error;
@@ -47,6 +50,7 @@ mod protocol;
 mod remote;
 mod request;
 mod transport;
+mod unsupported;
 mod writer;
 
 pub use address::{Address, UdpAddress, UnixAddress};
@@ -54,6 +58,10 @@ pub use closing::{Blame, CloseReason, Closed, Closing, Timeout, Unresolved};
 pub use connection::{Connection, Wire};
 pub use connection_id::{ConnectionId, ListenerId};
 pub(crate) use connection_map::ConnectionMap;
+pub use datagram::{
+    DatagramCounts, DatagramLimits, DatagramProtocol, DatagramSocket, DatagramTransport,
+    Dispatched, DropPolicy, Outgoing, SendOutcome,
+};
 pub use desk::Desk;
 pub use destination::Destination;
 pub use error::{Error, Misuse};
@@ -68,4 +76,5 @@ pub use protocol::Protocol;
 pub use remote::{Post, PostError, Remote};
 pub use request::{Delivery, Request, WhenFull};
 pub use transport::Transport;
+pub use unsupported::{Driver, RequestKind, Unsupported};
 pub use writer::Writer;

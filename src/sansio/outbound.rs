@@ -156,10 +156,17 @@ impl Queue {
         }
     }
 
+    #[inline]
     pub(super) fn output(&self, direct: bool) -> Output<'_> {
+        if self.segments.is_empty() && !self.tail.is_empty() {
+            return Output::Bytes(&self.tail[self.sent..]);
+        }
+        self.mixed_output(direct)
+    }
+
+    fn mixed_output(&self, direct: bool) -> Output<'_> {
         match self.segments.front() {
-            None if self.tail.is_empty() => Output::Nothing,
-            None => Output::Bytes(&self.tail[self.sent..]),
+            None => Output::Nothing,
             Some(Segment::File(range)) => Output::File { range, direct },
             Some(Segment::Copied(_) | Segment::Shared(_))
                 if self.segments.len() == 1 && self.tail.is_empty() =>
@@ -267,8 +274,11 @@ impl Queue {
     }
 
     /// Forgets everything. Returns the memory that was held.
+    #[inline]
     pub(super) fn clear(&mut self) -> usize {
-        self.segments.clear();
+        if !self.segments.is_empty() {
+            self.segments.clear();
+        }
         self.tail.clear();
         self.sent = 0;
         self.total = 0;

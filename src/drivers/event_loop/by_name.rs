@@ -12,10 +12,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::EventLoop;
 use super::engine::Engine;
 use super::service::Input;
 use super::tokens;
-use crate::drivers::resolver::Resolve;
+use crate::drivers::resolver::{Resolve, Resolver};
 use crate::net::Network;
 use crate::sansio::{
     Address, CloseReason, ConnectionId, Destination, Error, Limits, Origin, Protocol, Stage,
@@ -28,6 +29,14 @@ pub(super) struct Search {
     left: VecDeque<SocketAddr>,
     /// When the last of them must have been.
     until: Instant,
+}
+
+impl<S: 'static> EventLoop<S> {
+    /// Gives the loop what to look names up with. Without one it connects to addresses alone. One
+    /// that it had before is dropped, and the lookups that wait there come to nothing.
+    pub fn set_resolver(&mut self, resolver: Resolver) {
+        self.engine.set_resolver(Box::new(resolver));
+    }
 }
 
 impl<S: 'static, N: Network> Engine<S, N> {

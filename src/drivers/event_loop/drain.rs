@@ -8,7 +8,7 @@ use super::turn::{Budget, Ended};
 use crate::net::Network;
 use crate::sansio::{CloseReason, Stage, after};
 
-/// How the connections ended that were open when a drain began, or opened during it.
+/// How the connections and datagram sockets ended that were open when a drain began, or opened during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -41,12 +41,18 @@ impl Drain {
     }
 
     pub(super) fn note_closed(&mut self, reason: CloseReason) {
+        self.tally.note(reason);
+    }
+}
+
+impl Drained {
+    pub(in super::super) fn note(&mut self, reason: CloseReason) {
         if reason == CloseReason::Finished {
-            self.tally.finished += 1;
+            self.finished += 1;
         } else if reason == CloseReason::Stopped {
-            self.tally.aborted += 1;
+            self.aborted += 1;
         } else {
-            self.tally.otherwise += 1;
+            self.otherwise += 1;
         }
     }
 }
@@ -58,8 +64,11 @@ impl<S: 'static, N: Network> Engine<S, N> {
         match &mut self.drain {
             Some(drain) => drain.deadline = drain.deadline.min(deadline),
             None => {
-                let open = self.connections.len();
-                log::info!("draining {open} connections, for at most {grace:?}");
+                let open = (self.connections.len(), self.sockets.len());
+                let (connections, sockets) = open;
+                log::info!(
+                    "draining {connections} connections and {sockets} sockets of datagrams, for at most {grace:?}"
+                );
                 let tally = Drained::default();
                 self.drain = Some(Drain { deadline, next_slot: Some(0), abort_from: 0, tally });
             }
@@ -89,12 +98,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if let Some(from) = from {
             self.tell_stopping(from, state);
         }
+        self.tell_sockets_stopping(state);
         if self.desk.now() >= deadline {
             self.abort_drained(state);
+            self.abort_sockets(state);
         }
         if let Some(drain) = &self.drain
             && drain.next_slot.is_none()
-            && self.connections.len() == 0
+            && self.connections.len() + self.sockets.len() == 0
         {
             self.ended = Some(Ended::Drained(drain.tally));
             self.drain = None;

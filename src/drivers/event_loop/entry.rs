@@ -80,12 +80,15 @@ impl<S: 'static, T> Entry<S, T> {
         self.incoming != Incoming::Nothing
     }
 
+    /// Whether [`next`](Self::next) would say [`Next::Rest`], as far as can be told at a glance:
+    /// the common case.
     #[inline]
+    pub(super) fn rests(&self) -> bool {
+        self.is_armed_for_idle && !self.is_readable() && self.connection.is_quiet()
+    }
+
     pub(super) fn next(&mut self, is_congested: bool) -> Next {
         let connection = &self.connection;
-        if self.is_armed_for_idle && !self.is_readable() && connection.is_quiet() {
-            return Next::Rest; // The common case; it follows from what is below.
-        }
         if connection.stage() == Stage::Closed {
             let is_news = !mem::replace(&mut self.is_leaving, true);
             return if is_news { Next::Leave } else { Next::Rest };

@@ -5,6 +5,7 @@
 //! a turn and in which order, `service.rs` for what happens to one connection.
 
 mod accept;
+mod bind;
 mod by_name;
 mod config;
 mod connecting;
@@ -18,6 +19,7 @@ mod overload;
 mod requests;
 mod service;
 mod slots;
+mod sockets;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -27,11 +29,10 @@ mod wheel;
 
 use std::fmt;
 use std::io;
-#[cfg(unix)]
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::resolver::Resolver;
 use crate::net::{ListenOptions, SystemNetwork};
 use crate::sansio::{
     Address, Closing, Connection, ConnectionId, Destination, Error, Limits, ListenerId, Misuse,
@@ -42,8 +43,12 @@ pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
 use engine::Engine;
+#[cfg(unix)]
+pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
+#[cfg(unix)]
+pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
 pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 
@@ -261,12 +266,6 @@ impl<S: 'static> EventLoop<S> {
         self.engine.connect_to(to.try_into()?, Box::new(protocol), limits)
     }
 
-    /// Gives the loop what to look names up with. Without one it connects to addresses alone. One
-    /// that it had before is dropped, and the lookups that wait there come to nothing.
-    pub fn set_resolver(&mut self, resolver: Resolver) {
-        self.engine.set_resolver(Box::new(resolver));
-    }
-
     /// The address that a listener listens on, with its real port.
     #[must_use]
     pub fn local_address(&self, listener: ListenerId) -> Option<&Address> {
@@ -369,7 +368,7 @@ impl<S: 'static> EventLoop<S> {
         self.engine.connections()
     }
 
-    /// Asks a connection to close; in the next turn. One that is gone is left in peace.
+    /// Asks a connection or a datagram socket to close; in the next turn. One that is gone is left in peace.
     pub fn close(&mut self, connection: ConnectionId, closing: Closing) {
         self.engine.control().close(connection, closing);
     }
@@ -383,7 +382,9 @@ impl<S: 'static> EventLoop<S> {
 /// Readable when a turn has something to do that the system announces. Deadlines and work left
 /// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
 /// turn. Register it level-triggered if the host can. The descriptor is the same for life.
-#[cfg(unix)]
+///
+/// There is none where mio works through poll(2) or completion ports.
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 impl<S> AsFd for EventLoop<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.engine.network_ref().registry().as_fd()

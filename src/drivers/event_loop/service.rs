@@ -22,6 +22,8 @@ use crate::sansio::{
 };
 
 mod sending;
+#[cfg(unix)]
+pub(in super::super) use sending::{up_to, within};
 
 /// What can happen to a connection.
 pub(super) enum Input {
@@ -164,8 +166,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
             log::error!("connection {id} is closed: its protocol panicked");
             entry.connection.handle_panic(&mut self.desk);
         }
-        let next = entry.next(is_congested(&self.desk, allowance));
-        self.follow(id, next);
+        if !entry.rests() {
+            let next = entry.next(is_congested(&self.desk, allowance));
+            self.follow(id, next);
+        }
         result
     }
 
@@ -175,6 +179,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if let Some(entry) = self.connections.get_mut(id) {
             entry.connection.handle_panic(&mut self.desk);
             self.look_again(id);
+        } else {
+            self.close_panicked_socket(id);
         }
     }
 
@@ -186,7 +192,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.follow(id, next);
     }
 
-    #[inline]
     fn follow(&mut self, id: ConnectionId, next: Next) {
         match next {
             Next::Rest => {}
@@ -215,7 +220,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
 /// Runs what is not ours, and gives nothing if it panicked and that is to cost one connection.
 #[inline]
-pub(super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
+pub(in super::super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
     match on_panic {
         OnPanic::Propagate => Some(work()),
         OnPanic::Close => panic::catch_unwind(AssertUnwindSafe(work)).ok(),
@@ -338,8 +343,14 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 
     /// Half-closes the wire when everything is sent. Closing it waits for the end of the round.
-    #[inline]
+    #[inline(always)]
     fn settle_wire(&mut self) {
+        if !self.entry.connection.keeps_wire() {
+            self.settle_closing_wire();
+        }
+    }
+
+    fn settle_closing_wire(&mut self) {
         if let Wire::ShutdownWrite = self.entry.connection.poll_wire(self.desk) {
             let Some(stream) = &mut self.entry.stream else { return };
             if let Err(error) = self.net.shutdown_write(stream) {
@@ -354,19 +365,27 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.note_callback("closed");
     }
 
-    /// Reads the clock after a callback: for the watchdog, for a budget in time, and so that the
-    /// next connection's deadlines count from when it was served. Mostly none of them needs it:
-    /// where no budget runs, a tick that has not passed says that nothing took long. (A reading
-    /// for each of a batch was a fiftieth of what an echo costs.)
-    #[inline]
+    #[inline(always)]
     fn note_callback(&mut self, callback: &'static str) {
-        if self.until.is_none() && !self.net.has_ticked() {
-            self.turn.callbacks += 1;
-            return;
-        }
-        let before = self.desk.now();
-        let now = self.net.now();
-        self.desk.set_now(now);
-        self.turn.note_callback(self.id, callback, before, now);
+        note_callback(self.net, self.desk, self.turn, self.until, (self.id, callback));
+    }
+}
+
+/// Reads the clock after a callback: for the watchdog, for a budget in time, and so that the next
+/// connection's deadlines count from when it was served. Mostly none of them needs it: where no
+/// budget runs, a tick that has not passed says that nothing took long. (A reading for each of a
+/// batch was a fiftieth of what an echo costs.)
+#[inline(always)]
+pub(super) fn note_callback<S, N: Network>(
+    net: &mut N,
+    desk: &mut Desk<S>,
+    turn: &mut Turn,
+    until: Option<Instant>,
+    name: (ConnectionId, &'static str),
+) {
+    if until.is_none() && !net.has_ticked() {
+        turn.callbacks += 1;
+    } else {
+        turn.time_callback(net, desk, name);
     }
 }

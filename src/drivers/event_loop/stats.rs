@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::turn::{LongestCallback, Turn};
-use crate::sansio::CloseReason;
+use crate::sansio::{CloseReason, DatagramCounts};
 
 /// A snapshot of what a loop has done since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +15,13 @@ pub struct Stats {
     pub refused: u64,
     /// Connections open now, those included whose end is under way.
     pub open: usize,
-    /// Bytes in memory that connections hold now: kept input and unsent output.
+    /// Datagram sockets open now.
+    pub sockets: usize,
+    /// What became of their datagrams, and of those of sockets that are gone.
+    pub datagrams: DatagramCounts,
+    /// Bytes in memory that connections and sockets hold now: kept input and unsent output.
     pub held: usize,
-    /// Connections that ended, by reason, in the order in which each reason was first met.
+    /// Connections and datagram sockets that ended, by reason, in the order in which each reason was first met.
     pub closed: Vec<(CloseReason, u64)>,
     /// Bytes read.
     pub bytes_in: u64,
@@ -50,7 +54,7 @@ impl Stats {
         self.closed.iter().find(|(closed, _)| *closed == reason).map_or(0, |(_, count)| *count)
     }
 
-    pub(super) fn note_closed(&mut self, reason: CloseReason) {
+    pub(in super::super) fn note_closed(&mut self, reason: CloseReason) {
         // A loop meets a handful of reasons, so a list is as good as a map.
         match self.closed.iter_mut().find(|(closed, _)| *closed == reason) {
             Some((_, count)) => *count += 1,

@@ -1,76 +1,104 @@
 //! The `date` header (RFC 9110, 6.6.1), written once a second.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::protocols::date;
 
 /// The header line `date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end, behind the status
 /// line of the commonest reply: together they are one copy of a size known to the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DateLine {
-    ok: [u8; OK.len()],
+    /// Filled up to whole words.
+    words: [[u8; 8]; WORDS],
 }
 
 const OK: &[u8; 54] = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+const WORDS: usize = OK.len().div_ceil(8);
 
 impl DateLine {
     /// The status line `HTTP/1.1 200 OK`, and the date.
-    pub(super) const fn after_ok(&self) -> &[u8; OK.len()] {
-        &self.ok
+    #[inline]
+    pub(super) fn after_ok(&self) -> &[u8; OK.len()] {
+        self.words.as_flattened().first_chunk().expect("the words have room for the line")
     }
 
     /// The date alone.
     pub(super) fn alone(&self) -> &[u8] {
-        &self.ok[17..]
+        &self.after_ok()[17..]
     }
 }
 
 /// The line of the present second, shared by all connections of a server.
+///
+/// Readers take no lock: a locked instruction costs more than the copy, and of all connections
+/// one in a second has something to write. They read the second, the words, and the second
+/// again; where it was withheld, or has changed, they make the line themselves.
 #[derive(Debug)]
 pub(super) struct DateCache {
-    /// Held for as long as it takes to copy 54 bytes.
-    line: Mutex<Cached>,
+    /// Of which second the words are; [`WRITING`] while they are being changed.
+    second: AtomicU64,
+    words: [AtomicU64; WORDS],
+    writing: Mutex<()>,
 }
 
-/// A line, and the second in which it is right. Two comparisons tell, where a subtraction of
-/// times would be half the cost of the look-up.
-#[derive(Debug)]
-struct Cached {
-    from: SystemTime,
-    to: SystemTime,
-    line: DateLine,
-}
+/// No second that a clock shows.
+const WRITING: u64 = u64::MAX;
 
 impl DateCache {
     pub(super) fn new() -> Self {
-        let line = line_of(0);
-        Self { line: Mutex::new(Cached { from: UNIX_EPOCH, to: UNIX_EPOCH, line }) }
+        Self {
+            second: AtomicU64::new(WRITING),
+            words: [const { AtomicU64::new(0) }; WORDS],
+            writing: Mutex::new(()),
+        }
     }
 
     /// The line for `wall_time`. A clock before 1970 shows 1970.
+    #[inline]
     pub(super) fn at(&self, wall_time: SystemTime) -> DateLine {
-        let mut cached = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if wall_time < cached.from || wall_time >= cached.to {
-            let second = wall_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let from = UNIX_EPOCH + Duration::from_secs(second);
-            *cached = Cached { from, to: from + Duration::from_secs(1), line: line_of(second) };
+        let second = wall_time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        if self.second.load(Ordering::Acquire) == second {
+            let words = self.words.each_ref().map(|word| word.load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            if self.second.load(Ordering::Relaxed) == second {
+                return DateLine { words: words.map(u64::to_le_bytes) };
+            }
         }
-        cached.line
+        self.make(second)
+    }
+
+    #[cold]
+    fn make(&self, second: u64) -> DateLine {
+        let line = line_of(second);
+        // Whoever else is at it makes the same line.
+        if let Ok(_guard) = self.writing.try_lock() {
+            self.second.store(WRITING, Ordering::Relaxed);
+            fence(Ordering::Release);
+            for (word, bytes) in self.words.iter().zip(line.words) {
+                word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+            }
+            self.second.store(second, Ordering::Release);
+        }
+        line
     }
 }
 
 fn line_of(second: u64) -> DateLine {
-    // The format has four digits for the year, and httpdate refuses what comes after 9999.
-    let time = UNIX_EPOCH + Duration::from_secs(second.min(253_402_300_799));
-    let mut ok = *OK;
-    let date = httpdate::fmt_http_date(time);
-    for (place, byte) in ok[23..52].iter_mut().zip(date.bytes()) {
+    let mut words = [[0; 8]; WORDS];
+    let line = words.as_flattened_mut();
+    line[..OK.len()].copy_from_slice(OK);
+    for (place, byte) in line[23..52].iter_mut().zip(date::text(second).bytes()) {
         *place = byte;
     }
-    DateLine { ok }
+    DateLine { words }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -82,5 +110,22 @@ mod tests {
         assert_eq!(&cache.at(time - Duration::from_secs(1)).alone()[23..31], b"08:49:36");
         let early = cache.at(UNIX_EPOCH - Duration::from_secs(9));
         assert_eq!(early.after_ok(), OK);
+    }
+
+    #[test]
+    fn threads_at_different_seconds_each_get_their_own_line() {
+        let cache = DateCache::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for step in 0..20_000 {
+                        let second = 784_111_777 + (step / 7 + thread) % 3;
+                        let line = cache.at(UNIX_EPOCH + Duration::from_secs(second));
+                        assert_eq!(line, line_of(second));
+                    }
+                });
+            }
+        });
     }
 }

@@ -190,7 +190,7 @@ impl<'b> Iterator for Headers<'b> {
 /// `bytes` is all the input since the head's first byte. `scanned` is the caller's to keep and
 /// this function's to change: zero for a new head, and zero again after any answer but
 /// [`Parsed::NeedMore`].
-#[inline]
+#[inline(always)]
 pub(super) fn parse_head<'b>(
     bytes: &'b [u8],
     scanned: &mut usize,

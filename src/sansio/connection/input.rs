@@ -49,7 +49,7 @@ impl<S: 'static> Connection<S> {
         self.line.finish(desk.now, CloseReason::Layer);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_in(&mut self, desk: &mut Desk<S>, state: &mut S, bytes: &[u8]) {
         if let Phase::Lingering { .. } = self.line.phase {
             self.discard(bytes.len());

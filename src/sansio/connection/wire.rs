@@ -125,6 +125,13 @@ impl<S: 'static> Connection<S> {
         }
     }
 
+    /// Whether [`poll_wire`](Self::poll_wire) has nothing to say, as far as can be told at a
+    /// glance.
+    #[inline]
+    pub(crate) fn keeps_wire(&self) -> bool {
+        matches!(self.line.phase, Phase::Open)
+    }
+
     /// How many bytes may be read from the wire now. Zero: none, leave them where they are.
     #[must_use]
     #[inline]

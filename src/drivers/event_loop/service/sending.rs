@@ -10,16 +10,24 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     /// Writes what is unsent, until it is sent, the system takes no more, or the budget is spent.
     #[inline]
     pub(super) fn flush(&mut self) {
+        if self.entry.is_writable && self.entry.connection.has_output() {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
         let mut left = self.config.write_size;
-        while left > 0 && self.entry.is_writable && self.entry.connection.has_output() {
+        loop {
             let sent = self.write(left);
             if sent == 0 {
                 return;
             }
-            left = left.saturating_sub(sent);
             self.turn.bytes_out += sent as u64;
             let was_backpressured = self.entry.connection.is_backpressured();
             self.entry.connection.handle_sent(self.desk, self.state, sent as u64);
+            if !self.entry.connection.has_output() && !was_backpressured {
+                return; // The common case: all of it went at once.
+            }
             if !self.entry.is_writable {
                 self.entry.connection.handle_blocked();
             }
@@ -29,28 +37,22 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
                     return;
                 }
             }
+            left = left.saturating_sub(sent);
+            if left == 0 || !self.entry.is_writable || !self.entry.connection.has_output() {
+                return;
+            }
         }
     }
 
     /// One write. Gives how many bytes went; 0 where there is nothing more to do now.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, most: usize) -> usize {
         let Some(stream) = &mut self.entry.stream else {
             return 0;
         };
         let outcome = match self.entry.connection.poll_output(self.desk) {
             Output::Bytes(bytes) => self.net.write(stream, up_to(bytes, most), false),
-            Output::Slices => {
-                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                let count = self.entry.connection.gather(&mut slices);
-                // A file is behind a single one: one packet may hold a head and its body's
-                // beginning.
-                let is_file_next = count == 1;
-                match within(&slices[..count], most) {
-                    0 | 1 => self.net.write(stream, up_to(&slices[0], most), is_file_next),
-                    count => self.net.write_slices(stream, &slices[..count]),
-                }
-            }
+            Output::Slices => self.write_slices(most),
             Output::File { range, direct } => {
                 let range = range.clone();
                 return self.send_file(&range, direct, most);
@@ -61,6 +63,22 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.note_write(outcome)
     }
 
+    #[inline(never)]
+    fn write_slices(&mut self, most: usize) -> Write {
+        let Some(stream) = &mut self.entry.stream else {
+            return Write::Blocked;
+        };
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let count = self.entry.connection.gather(&mut slices);
+        // A file is behind a single one: one packet may hold a head and its body's beginning.
+        let is_file_next = count == 1;
+        match within(&slices[..count], most) {
+            0 | 1 => self.net.write(stream, up_to(&slices[0], most), is_file_next),
+            count => self.net.write_slices(stream, &slices[..count]),
+        }
+    }
+
+    #[inline(never)]
     fn send_file(&mut self, range: &FileRange, direct: bool, most: usize) -> usize {
         let Some(stream) = &mut self.entry.stream else {
             return 0;
@@ -112,12 +130,13 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 }
 
-fn up_to(bytes: &[u8], most: usize) -> &[u8] {
+/// The first `most` bytes, if there are more.
+pub(in super::super::super) fn up_to(bytes: &[u8], most: usize) -> &[u8] {
     &bytes[..bytes.len().min(most)]
 }
 
 /// How many of the slices hold no more than `most` bytes together.
-fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
+pub(in super::super::super) fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
     let mut left = most;
     let fits = |slice: &&IoSlice<'_>| {
         let is_within = slice.len() <= left;
