@@ -24,8 +24,9 @@ pub(crate) enum Ready {
 
 /// Serves with a driver of blocking calls: two types that have the same methods.
 macro_rules! blocking {
-    ($options:expr, $ready:expr, $factory:expr, $server:expr) => {{
-        let mut server = $server;
+    ($Driver:ident, $options:expr, $ready:expr, $factory:expr) => {{
+        let config = blocking::Config::default().on_panic(OnPanic::Close);
+        let mut server = $Driver::with_config(config, || ());
         for address in &$options.listen {
             if is_datagram(address) {
                 return Err(no_blocking_datagrams(address));
@@ -65,14 +66,8 @@ where
                 .map_err(|error| no_listen(address, &error))?;
             Ok(event_loop.datagram_socket(socket).map(|socket| socket.local().clone()))
         }),
-        Driver::Threads => {
-            let config = blocking::Config::default().on_panic(OnPanic::Close);
-            blocking!(options, ready, factory, Threads::with_config(config, || ()))
-        }
-        Driver::Forks => {
-            let config = blocking::Config::default().on_panic(OnPanic::Close);
-            blocking!(options, ready, factory, Forks::with_config(config, || ()))
-        }
+        Driver::Threads => blocking!(Threads, options, ready, factory),
+        Driver::Forks => blocking!(Forks, options, ready, factory),
     }
 }
 
