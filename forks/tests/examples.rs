@@ -20,7 +20,7 @@ fn forking_server_gives_each_client_a_process_and_a_crash_costs_one() {
     let address = program.ready("listening on tcp://", "");
 
     let [mut one, mut two] = [(); 2].map(|()| Client::connect(address));
-    let mut process = |client: &mut Client, text: &str, count: u32| {
+    let process = |client: &mut Client, text: &str, count: u32| {
         client.send(&format!("{text}\n"));
         let line = client.line();
         let process = line.strip_prefix(&format!("{text}: line {count}, by process "));
