@@ -48,6 +48,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! **Or run it otherwise.** [`Threads`] gives each connection a thread, for callbacks that block:
+//! the same protocols, limits and reasons to close. [`drivers`] says what differs.
+//!
 //! **Share state without locks.** `S` is the state of your program; every call gets `&mut S`.
 //!
 //! **Trust nobody.** Every queue, buffer, count and wait has a bound, gathered in [`Limits`] for
