@@ -51,6 +51,10 @@
 //! **Or run it otherwise.** [`Threads`] gives each connection a thread, for callbacks that block:
 //! the same protocols, limits and reasons to close. [`drivers`] says what differs.
 //!
+//! **Converse in datagrams.** [`bind`](EventLoop::bind) puts a [`DatagramProtocol`] on a UDP or
+//! Unix datagram socket of the same loop: each message is whole or not there, any number of
+//! peers share one socket, and a flood of them costs the others a budget a turn.
+//!
 //! **Share state without locks.** `S` is the state of your program; every call gets `&mut S`.
 //!
 //! **Trust nobody.** Every queue, buffer, count and wait has a bound, gathered in [`Limits`] for
@@ -100,11 +104,12 @@ pub use drivers::event_loop::{
 };
 #[cfg(unix)]
 pub use drivers::threads::Threads;
-pub use net::{ListenOptions, ManualClock};
+pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
 pub use protocols::{line, relay};
 pub use sansio::{
-    Address, CloseReason, Closed, Closing, Connection, ConnectionId, Error, FileRange, Limits,
-    ListenerId, Misuse, Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
+    Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
+    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
+    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
 };

@@ -12,7 +12,7 @@ use std::process::Command;
 use programs::{Client, Program};
 
 /// Each has a test below.
-const TESTED: [&str; 8] = [
+const TESTED: [&str; 10] = [
     "connection_by_hand",
     "echo",
     "http_events",
@@ -21,6 +21,8 @@ const TESTED: [&str; 8] = [
     "line_chat",
     "relay",
     "threading_server",
+    "udp_echo",
+    "unix_datagram",
 ];
 
 #[test]
@@ -155,6 +157,53 @@ fn threading_server_answers_others_while_it_counts() {
     quick.send("1000\n");
     assert_eq!(quick.line(), "168 primes: answer 2, by connection 1#1");
     assert!(slow.is_silent(), "it should still count");
+}
+
+#[test]
+fn udp_echo_gives_each_datagram_back_to_who_sent_it() {
+    use std::net::UdpSocket;
+
+    let mut program = Program::start(example("udp_echo").arg("udp://127.0.0.1:0"));
+    let address = program.ready("listening on udp://", "");
+    let clients = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    for (client, text) in clients.iter().zip(["first", "second"]) {
+        client.set_read_timeout(Some(programs::PATIENCE)).unwrap();
+        client.send_to(text.as_bytes(), address).unwrap();
+    }
+    for (client, text) in clients.iter().zip(["first", "second"]) {
+        let mut buffer = [0; 100];
+        let count = client.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], text.as_bytes());
+        let sender = client.local_addr().unwrap();
+        assert_eq!(program.line(), format!("{count} bytes from udp://{sender}"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_datagram_numbers_what_it_is_told_and_answers_those_who_have_a_name() {
+    use std::os::unix::net::UnixDatagram;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (server, me) = (folder.path().join("journal"), folder.path().join("me"));
+    let address = format!("unixgram://{}", server.display());
+    for _ in 0..2 {
+        // The first one is killed, and leaves its file.
+        let mut program = Program::start(example("unix_datagram").arg(&address));
+        assert_eq!(program.line(), format!("listening on {address}"));
+        let nameless = UnixDatagram::unbound().unwrap();
+        nameless.send_to(b"hello\n", &server).unwrap();
+        assert_eq!(program.line(), "1: hello");
+        let named = UnixDatagram::bind(&me).unwrap();
+        named.set_read_timeout(Some(programs::PATIENCE)).unwrap();
+        named.send_to(b"\x1b[2J", &server).unwrap();
+        let mut buffer = [0; 100];
+        let count = named.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"2\n");
+        assert_eq!(program.line(), "2: \\x1b[2J");
+        assert_eq!(program.line(), format!("2: told unixgram://{}", me.display()));
+        fs::remove_file(&me).unwrap();
+    }
 }
 
 /// Starts the example `name` on a free port and waits until it listens.

@@ -131,7 +131,7 @@ impl Listener {
         if !platform::ACCEPT_UNIX_DISARMS {
             return;
         }
-        let armed = match &mut self.kind {
+        let armed: io::Result<()> = match &mut self.kind {
             Kind::Tcp(_) => Ok(()),
             #[cfg(unix)]
             Kind::Unix { socket, .. } => {

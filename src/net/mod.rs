@@ -4,6 +4,7 @@
 //! name that says what the platform does. What is above asks a [`Network`], which is the system
 //! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
 
+mod bind_options;
 #[cfg(unix)]
 mod blocking;
 mod calls;
@@ -13,18 +14,22 @@ mod options;
 mod platform;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
+mod socket;
 mod stream;
 mod system;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod unix_datagram;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::sansio::Address;
+use crate::sansio::{Address, Dispatched};
 
+pub use bind_options::BindOptions;
 #[cfg(unix)]
 pub(crate) use blocking::{Bell, PATIENCE, Watch, Watched};
 pub(crate) use clock::Clock;
@@ -49,6 +54,8 @@ pub(crate) trait Network {
     type Stream;
     /// Something that accepts streams.
     type Listener;
+    /// A bound socket for datagrams.
+    type Socket;
 
     /// The monotonic time now.
     fn now(&mut self) -> Instant;
@@ -127,6 +134,25 @@ pub(crate) trait Network {
     /// Closes the stream, by a reset if asked.
     fn close(&mut self, stream: Self::Stream, by_reset: bool);
 
+    /// Binds a socket for datagrams. Gives the address that was bound, with its real port.
+    fn bind(
+        &mut self,
+        address: &Address,
+        options: &BindOptions,
+    ) -> io::Result<(Self::Socket, Address)>;
+
+    /// Asks for a socket's readiness in both directions, once for life.
+    fn register_socket(&mut self, socket: &mut Self::Socket, token: usize) -> io::Result<()>;
+
+    /// Receives one datagram. One that fills the buffer may have been cut, and counts as cut.
+    fn receive(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> Receive;
+
+    /// Sends one datagram.
+    fn send_to(&mut self, socket: &mut Self::Socket, to: &Address, bytes: &[u8]) -> SendTo;
+
+    /// Closes a socket.
+    fn close_socket(&mut self, socket: Self::Socket);
+
     /// How many stop signals came since this was last asked.
     fn take_stop_signals(&mut self) -> usize;
 }
@@ -186,4 +212,26 @@ pub(crate) enum Write {
     Blocked,
     /// The connection failed.
     Failed(io::ErrorKind),
+}
+
+/// The outcome of receiving a datagram.
+#[derive(Debug)]
+pub(crate) enum Receive {
+    /// So many bytes, whole, from this peer.
+    Datagram { count: usize, from: Address },
+    /// One that was larger than the buffer, and is lost.
+    Truncated,
+    /// Nothing for now.
+    Blocked,
+    /// An error, which says nothing about the next.
+    Failed(io::ErrorKind),
+}
+
+/// The outcome of sending a datagram.
+#[derive(Debug)]
+pub(crate) enum SendTo {
+    /// Nothing was sent: there is no room, and readiness says when there is.
+    Blocked,
+    /// This became of it.
+    Done(Dispatched),
 }

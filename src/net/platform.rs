@@ -47,6 +47,35 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     }
 }
 
+/// Whether an error of sending a datagram says that there is no room for it, where that is not
+/// would-block. Nothing announces when there is.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        Errno::from_io_error(error)
+            .is_some_and(|errno| [Errno::NOBUFS, Errno::NOMEM].contains(&errno))
+    }
+    #[cfg(not(unix))]
+    {
+        const WSAENOBUFS: i32 = 10_055;
+        error.raw_os_error() == Some(WSAENOBUFS)
+    }
+}
+
+/// Whether an error says that a datagram is too large, to be sent or for the buffer.
+pub(super) fn is_too_large(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::MSGSIZE)
+    }
+    #[cfg(not(unix))]
+    {
+        const WSAEMSGSIZE: i32 = 10_040;
+        error.raw_os_error() == Some(WSAEMSGSIZE)
+    }
+}
+
 /// There is no such socket here, or it is not one of streams.
 pub(super) fn unsupported() -> io::Error {
     let why = if cfg!(unix) {

@@ -222,3 +222,14 @@ fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_of_either_kind_takes_no_more_than_one_of_tcp_alone_would() {
+        assert_eq!(size_of::<Stream>(), size_of::<(bool, TcpStream)>());
+        assert_eq!(size_of::<Option<Stream>>(), size_of::<Stream>());
+    }
+}

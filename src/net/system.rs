@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 
 use super::listener::Listener;
+use super::socket::Socket;
 use super::stream::Stream;
-use super::{Accept, Clock, ListenOptions, Network, Read, Readiness, Ticks, Wake, Write, platform};
+use super::{
+    Accept, BindOptions, Clock, ListenOptions, Network, Read, Readiness, Receive, SendTo, Ticks,
+    Wake, Write, platform,
+};
 use crate::sansio::Address;
 
 /// mio's poll, and sockets of the system. Sources are edge-triggered, always.
@@ -38,7 +42,8 @@ impl SystemNetwork {
         })
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+    pub(crate) fn registry(&self) -> &mio::Registry {
         self.poll.registry()
     }
 
@@ -118,6 +123,7 @@ impl SystemNetwork {
 impl Network for SystemNetwork {
     type Stream = Stream;
     type Listener = Listener;
+    type Socket = Socket;
 
     #[inline]
     fn now(&mut self) -> Instant {
@@ -231,10 +237,30 @@ impl Network for SystemNetwork {
         }
     }
 
+    fn bind(&mut self, address: &Address, options: &BindOptions) -> io::Result<(Socket, Address)> {
+        Socket::bind(address, options)
+    }
+
+    fn register_socket(&mut self, socket: &mut Socket, token: usize) -> io::Result<()> {
+        socket.register(self.poll.registry(), token)
+    }
+
+    fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Receive {
+        socket.receive(buffer)
+    }
+
+    fn send_to(&mut self, socket: &mut Socket, to: &Address, bytes: &[u8]) -> SendTo {
+        socket.send_to(to, bytes)
+    }
+
+    fn close_socket(&mut self, socket: Socket) {
+        drop(socket);
+    }
+
     fn take_stop_signals(&mut self) -> usize {
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
-            return signals.take();
+            return signals.take(self.poll.registry());
         }
         0
     }

@@ -13,7 +13,9 @@
 //!   its `handle_…` methods, outputs its `poll_…` methods;
 //! * [`Desk`] is what all Connections of one driver share: the reading of the clock, spare
 //!   buffers, and the requests they made of each other;
-//! * [`Limits`] bounds every queue, buffer, count and wait.
+//! * [`Limits`] bounds every queue, buffer, count and wait;
+//! * [`DatagramProtocol`], [`DatagramTransport`] and [`DatagramSocket`] are the same for
+//!   conversations in datagrams.
 //!
 //! # The order of calls, for a driver
 //!
@@ -32,6 +34,7 @@ mod closing;
 mod connection;
 mod connection_id;
 mod connection_map;
+mod datagram;
 mod desk;
 mod error;
 mod file_range;
@@ -54,6 +57,10 @@ pub use closing::{Blame, CloseReason, Closed, Closing, Timeout};
 pub use connection::{Connection, Wire};
 pub use connection_id::{ConnectionId, ListenerId};
 pub(crate) use connection_map::ConnectionMap;
+pub use datagram::{
+    DatagramCounts, DatagramLimits, DatagramProtocol, DatagramSocket, DatagramTransport,
+    Dispatched, DropPolicy, Outgoing, SendOutcome,
+};
 pub use desk::Desk;
 pub use error::{Error, Misuse};
 pub use file_range::FileRange;

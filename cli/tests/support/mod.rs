@@ -1,6 +1,6 @@
 //! Running the command: shared by its tests.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
 #[path = "../../../tests/programs/mod.rs"]

@@ -8,7 +8,7 @@ use super::turn::{Budget, Ended};
 use crate::net::Network;
 use crate::sansio::{CloseReason, Stage, after};
 
-/// How the connections ended that were open when a drain began, or opened during it.
+/// How the connections and datagram sockets ended that were open when a drain began, or opened during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -64,8 +64,11 @@ impl<S: 'static, N: Network> Engine<S, N> {
         match &mut self.drain {
             Some(drain) => drain.deadline = drain.deadline.min(deadline),
             None => {
-                let open = self.connections.len();
-                log::info!("draining {open} connections, for at most {grace:?}");
+                let open = (self.connections.len(), self.sockets.len());
+                let (connections, sockets) = open;
+                log::info!(
+                    "draining {connections} connections and {sockets} sockets of datagrams, for at most {grace:?}"
+                );
                 let tally = Drained::default();
                 self.drain = Some(Drain { deadline, next_slot: Some(0), abort_from: 0, tally });
             }
@@ -95,12 +98,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if let Some(from) = from {
             self.tell_stopping(from, state);
         }
+        self.tell_sockets_stopping(state);
         if self.desk.now() >= deadline {
             self.abort_drained(state);
+            self.abort_sockets(state);
         }
         if let Some(drain) = &self.drain
             && drain.next_slot.is_none()
-            && self.connections.len() == 0
+            && self.connections.len() + self.sockets.len() == 0
         {
             self.ended = Some(Ended::Drained(drain.tally));
             self.drain = None;

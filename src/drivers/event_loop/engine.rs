@@ -18,13 +18,15 @@ use super::control::Control;
 use super::drain::Drain;
 use super::entry::{Entry, Incoming};
 use super::mailbox::{Letter, Mailbox};
+use super::sockets::Sockets;
 use super::stats::Stats;
 use super::tokens;
 use super::turn::{Deadline, Ended, Turn};
 use super::wheel::TimerWheel;
 use crate::net::{ListenOptions, Network, Readiness};
 use crate::sansio::{
-    Address, Connection, ConnectionId, ConnectionMap, Desk, Error, ListenerId, Protocol,
+    Address, Connection, ConnectionId, ConnectionMap, DatagramSocket, Desk, Error, ListenerId,
+    Protocol,
 };
 
 /// Who connected, for the factory that makes its protocol.
@@ -55,6 +57,7 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) connections: ConnectionMap<Entry<S, N::Stream>>,
     /// By listener number; a stopped one leaves its place empty for ever.
     pub(super) listeners: Vec<Option<ListenerEntry<S, N::Listener>>>,
+    pub(super) sockets: Sockets<S, N::Socket>,
     pub(super) wheel: TimerWheel,
     /// Connections to be served: ready, or with work left over.
     pub(super) queue: VecDeque<ConnectionId>,
@@ -103,7 +106,7 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) stats: Stats,
     pub(super) config: Config,
     #[cfg(debug_assertions)]
-    process: u32,
+    pub(super) process: u32,
 }
 
 impl<S: 'static, N: Network> Engine<S, N> {
@@ -116,6 +119,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             net,
             connections: ConnectionMap::new(),
             listeners: Vec::new(),
+            sockets: Sockets::new(now),
             wheel: TimerWheel::new(now),
             queue: VecDeque::new(),
             touched: VecDeque::new(),
@@ -161,7 +165,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
                     }
                 }
                 None => {
-                    let id = tokens::connection(token, |slot| self.connections.id_at(slot));
+                    let id_at =
+                        |slot| self.connections.id_at(slot).or_else(|| self.sockets.id_at(slot));
+                    let id = tokens::connection(token, id_at);
                     id.into_iter().for_each(|id| self.note_ready(id, readiness));
                 }
             },
@@ -169,8 +175,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     fn note_ready(&mut self, id: ConnectionId, readiness: Readiness) {
-        // A stale event finds nobody: the generation differs.
-        let Some(entry) = self.connections.get_mut(id) else { return };
+        let Some(entry) = self.connections.get_mut(id) else {
+            // A stale event finds nobody there either: the generation differs.
+            return self.note_socket_ready(id, readiness);
+        };
         let incoming = match (readiness.readable, readiness.hung_up) {
             (_, true) => Incoming::End,
             (true, false) => Incoming::Bytes,
@@ -196,6 +204,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// When the next turn should be made.
     pub(crate) fn next_deadline(&self) -> Deadline {
+        let is_congested = self.is_congested();
         let has_work = !self.queue.is_empty()
             || !self.touched.is_empty()
             || !self.leaving.is_empty()
@@ -205,18 +214,20 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.is_accept_due()
             || self.is_poll_full
             || self.serving.is_some()
-            || (!self.parked.is_empty() && !self.is_congested());
+            || (!self.parked.is_empty() && !is_congested)
+            || self.sockets.has_work(is_congested);
         if has_work {
             return Deadline::Now;
         }
         let drain = self.drain.as_ref().map(|drain| drain.next_step());
-        if drain == Some(None) {
+        if drain == Some(None) || (drain.is_some() && self.sockets.has_untold()) {
             return Deadline::Now; // Some were not told yet.
         }
         let at = self
             .wheel
             .next_deadline()
             .map_or(Deadline::Never, Deadline::At)
+            .or_at(self.sockets.next_deadline())
             .or_at(self.accept_rests_until)
             .or_at(self.unconnected.front().map(|(at, _)| *at))
             .or_at(drain.flatten());
@@ -275,10 +286,20 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.connections.iter().map(|(_, entry)| &entry.connection)
     }
 
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = &DatagramSocket<S>> {
+        self.sockets.iter()
+    }
+
+    pub(crate) fn socket(&self, id: ConnectionId) -> Option<&DatagramSocket<S>> {
+        self.sockets.get(id)
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.stats.clone();
         stats.open = self.connections.len();
         stats.held = self.desk.held();
+        stats.sockets = self.sockets.len();
+        stats.datagrams = self.sockets.counts();
         stats
     }
 
@@ -317,6 +338,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 }
 
 impl<S, N: Network> Engine<S, N> {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn network_ref(&self) -> &N {
         &self.net
     }

@@ -5,6 +5,7 @@
 //! a turn and in which order, `service.rs` for what happens to one connection.
 
 mod accept;
+mod bind;
 mod config;
 mod connecting;
 mod control;
@@ -17,6 +18,7 @@ mod overload;
 mod requests;
 mod service;
 mod slots;
+mod sockets;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -26,7 +28,7 @@ mod wheel;
 
 use std::fmt;
 use std::io;
-#[cfg(unix)]
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -362,7 +364,7 @@ impl<S: 'static> EventLoop<S> {
         self.engine.connections()
     }
 
-    /// Asks a connection to close; in the next turn. One that is gone is left in peace.
+    /// Asks a connection or a datagram socket to close; in the next turn. One that is gone is left in peace.
     pub fn close(&mut self, connection: ConnectionId, closing: Closing) {
         self.engine.control().close(connection, closing);
     }
@@ -376,7 +378,9 @@ impl<S: 'static> EventLoop<S> {
 /// Readable when a turn has something to do that the system announces. Deadlines and work left
 /// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
 /// turn. Register it level-triggered if the host can. The descriptor is the same for life.
-#[cfg(unix)]
+///
+/// There is none where mio works through poll(2) or completion ports.
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 impl<S> AsFd for EventLoop<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.engine.network_ref().registry().as_fd()

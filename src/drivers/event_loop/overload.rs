@@ -44,6 +44,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             self.turn.trouble = Some(Trouble::Overloaded);
             log::warn!("the loop holds {} bytes: nothing is accepted or read", self.desk.held());
         }
+        self.shed_datagrams(state);
         for id in self.idle_holders() {
             if !self.is_overloaded() || !self.may_begin() {
                 return;
@@ -58,6 +59,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if self.is_congested() {
             return;
         }
+        self.sockets.unpark();
         for id in std::mem::take(&mut self.parked) {
             if let Some(entry) = self.connections.get_mut(id) {
                 entry.is_parked = false;

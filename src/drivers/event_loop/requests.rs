@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::mailbox::Letter;
 use super::overload::MOST_REQUESTS;
 use super::service::{Input, guarded};
+use super::sockets::SocketInput;
 use super::turn::{Budget, Ended};
 use crate::net::Network;
 use crate::sansio::{
@@ -137,13 +138,24 @@ impl<S: 'static, N: Network> Engine<S, N> {
         None
     }
 
-    /// Hands `input` to `to`, if that is still there.
+    /// Hands `input` to `to`, a connection or a datagram socket, if that is still there.
     fn pass_on(&mut self, to: ConnectionId, input: Input, state: &mut S) {
         let is_there =
             self.connections.get(to).is_some_and(|entry| entry.connection.stage() != Stage::Closed);
         if is_there {
             self.touch(to, input, state);
-        } else {
+            return;
+        }
+        let input = match input {
+            Input::Notified(message) => Some(SocketInput::Notified(message)),
+            Input::Close(closing) => Some(SocketInput::Close(closing)),
+            Input::Connected
+            | Input::Deadline
+            | Input::Stopping
+            | Input::Fail(_)
+            | Input::Deliver { .. } => None,
+        };
+        if !input.is_some_and(|input| self.pass_to_socket(to, input, state)) {
             self.stats.dead_letters += 1;
         }
     }

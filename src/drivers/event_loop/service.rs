@@ -173,6 +173,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if let Some(entry) = self.connections.get_mut(id) {
             entry.connection.handle_panic(&mut self.desk);
             self.look_again(id);
+        } else {
+            self.close_panicked_socket(id);
         }
     }
 
@@ -357,23 +359,39 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         self.note_callback("closed");
     }
 
-    /// Reads the clock after a callback: for the watchdog, for a budget in time, and so that the
-    /// next connection's deadlines count from when it was served. Mostly none of them needs it:
-    /// where no budget runs, a tick that has not passed says that nothing took long. (A reading
-    /// for each of a batch was a fiftieth of what an echo costs.)
     #[inline(always)]
     fn note_callback(&mut self, callback: &'static str) {
-        if self.until.is_none() && !self.net.has_ticked() {
-            self.turn.callbacks += 1;
-        } else {
-            self.time_callback(callback);
-        }
+        note_callback(self.net, self.desk, self.turn, self.until, (self.id, callback));
     }
+}
 
-    fn time_callback(&mut self, callback: &'static str) {
-        let before = self.desk.now();
-        let now = self.net.now();
-        self.desk.set_now(now);
-        self.turn.note_callback(self.id, callback, before, now);
+/// Reads the clock after a callback: for the watchdog, for a budget in time, and so that the next
+/// connection's deadlines count from when it was served. Mostly none of them needs it: where no
+/// budget runs, a tick that has not passed says that nothing took long. (A reading for each of a
+/// batch was a fiftieth of what an echo costs.)
+#[inline(always)]
+pub(super) fn note_callback<S, N: Network>(
+    net: &mut N,
+    desk: &mut Desk<S>,
+    turn: &mut Turn,
+    until: Option<Instant>,
+    name: (ConnectionId, &'static str),
+) {
+    if until.is_none() && !net.has_ticked() {
+        turn.callbacks += 1;
+    } else {
+        time_callback(net, desk, turn, name);
     }
+}
+
+fn time_callback<S, N: Network>(
+    net: &mut N,
+    desk: &mut Desk<S>,
+    turn: &mut Turn,
+    (id, callback): (ConnectionId, &'static str),
+) {
+    let before = desk.now();
+    let now = net.now();
+    desk.set_now(now);
+    turn.note_callback(id, callback, before, now);
 }

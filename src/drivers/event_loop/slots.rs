@@ -8,7 +8,9 @@ use super::entry::Entry;
 use super::tokens;
 use super::turn::Budget;
 use crate::net::Network;
-use crate::sansio::{Address, Connection, ConnectionId, Error, Limits, Origin, Protocol};
+use crate::sansio::{
+    Address, CloseReason, Connection, ConnectionId, Error, Limits, Origin, Protocol,
+};
 
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Adds a connection in its slot, not yet told that it is connected. Says whether the poll
@@ -103,18 +105,23 @@ impl<S: 'static, N: Network> Engine<S, N> {
             }
             self.drop_connection(connection);
         }
+        self.free_closed_sockets();
+    }
+
+    /// Books that a connection or a datagram socket has ended.
+    pub(super) fn note_ended(&mut self, reason: Option<CloseReason>) {
+        self.turn.closed += 1;
+        self.accept_rests_until = None;
+        let Some(reason) = reason else { return };
+        self.stats.note_closed(reason);
+        if let Some(drain) = &mut self.drain {
+            drain.note_closed(reason);
+        }
     }
 
     /// Books that a connection's slot is free.
     fn note_freed(&mut self, connection: &Connection<S>) {
-        self.turn.closed += 1;
-        self.accept_rests_until = None;
-        if let Some(reason) = connection.close_reason() {
-            self.stats.note_closed(reason);
-            if let Some(drain) = &mut self.drain {
-                drain.note_closed(reason);
-            }
-        }
+        self.note_ended(connection.close_reason());
         let Some(id) = connection.listener() else { return };
         if let Some(Some(listener)) = self.listeners.get_mut(id.number() as usize) {
             listener.open -= 1;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::turn::{LongestCallback, Turn};
-use crate::sansio::CloseReason;
+use crate::sansio::{CloseReason, DatagramCounts};
 
 /// A snapshot of what a loop has done since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +15,13 @@ pub struct Stats {
     pub refused: u64,
     /// Connections open now, those included whose end is under way.
     pub open: usize,
-    /// Bytes in memory that connections hold now: kept input and unsent output.
+    /// Datagram sockets open now.
+    pub sockets: usize,
+    /// What became of their datagrams, and of those of sockets that are gone.
+    pub datagrams: DatagramCounts,
+    /// Bytes in memory that connections and sockets hold now: kept input and unsent output.
     pub held: usize,
-    /// Connections that ended, by reason, in the order in which each reason was first met.
+    /// Connections and datagram sockets that ended, by reason, in the order in which each reason was first met.
     pub closed: Vec<(CloseReason, u64)>,
     /// Bytes read.
     pub bytes_in: u64,

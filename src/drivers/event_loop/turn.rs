@@ -36,18 +36,31 @@ pub struct Budget {
     pub connections: usize,
     /// Peers accepted: 256.
     pub accepts: usize,
-    /// Deadlines fired: 1024.
+    /// Deadlines fired: 1024 of connections, and as many of datagram sockets.
     pub deadlines: usize,
     /// Posted messages taken, and steps of requests carried out: 4096 each. A broadcast to ten
     /// thousand is ten thousand steps.
     pub requests: usize,
+    /// Datagrams received, and as many sent, over all sockets: 256 of each.
+    pub datagrams: usize,
+    /// Bytes of datagrams received, and as many sent: 1 MiB of each, and at most one datagram
+    /// more.
+    pub datagram_bytes: usize,
     /// The time after which nothing more is begun: none.
     pub until: Option<Instant>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { connections: 1024, accepts: 256, deadlines: 1024, requests: 4096, until: None }
+        Self {
+            connections: 1024,
+            accepts: 256,
+            deadlines: 1024,
+            requests: 4096,
+            datagrams: 256,
+            datagram_bytes: 1 << 20,
+            until: None,
+        }
     }
 }
 
@@ -57,6 +70,8 @@ setters! {
         accepts: usize;
         deadlines: usize;
         requests: usize;
+        datagrams: usize;
+        datagram_bytes: usize;
     }
 }
 
@@ -69,13 +84,14 @@ impl Budget {
 
     /// One of everything, at least: a budget of nothing would leave a loop with work for ever.
     fn or_one(self) -> Self {
-        let Self { connections, accepts, deadlines, requests, until } = self;
         Self {
-            connections: connections.max(1),
-            accepts: accepts.max(1),
-            deadlines: deadlines.max(1),
-            requests: requests.max(1),
-            until,
+            connections: self.connections.max(1),
+            accepts: self.accepts.max(1),
+            deadlines: self.deadlines.max(1),
+            requests: self.requests.max(1),
+            datagrams: self.datagrams.max(1),
+            datagram_bytes: self.datagram_bytes.max(1),
+            until: self.until,
         }
     }
 }
@@ -113,7 +129,7 @@ impl Deadline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LongestCallback {
-    /// Whose.
+    /// Whose: a connection's, or a datagram socket's.
     pub connection: ConnectionId,
     /// Which callback.
     pub callback: &'static str,
@@ -151,7 +167,7 @@ pub struct Turn {
     pub events: usize,
     /// Peers accepted.
     pub accepted: usize,
-    /// Connections that ended.
+    /// Connections and datagram sockets that ended.
     pub closed: usize,
     /// Callbacks made, about: inputs that reached a protocol.
     pub callbacks: usize,
@@ -211,12 +227,14 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 10;
+        const STAGES: usize = 12;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
             Self::serve_ready,
+            Self::serve_sockets,
             Self::accept,
             Self::connect_again,
             Self::fire_deadlines,
+            Self::fire_socket_deadlines,
             Self::take_letters,
             Self::carry_out_requests,
             Self::flush_touched,

@@ -16,9 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::tokens;
+use super::ports::PortSocket;
 use super::world::{Fate, Pipe, World};
 use crate::net::{
-    Accept, ListenOptions, ManualClock, Network, Read, Readiness, Wake, Write as Written,
+    Accept, BindOptions, ListenOptions, ManualClock, Network, Read, Readiness, Receive, SendTo,
+    Wake, Write as Written,
 };
 use crate::sansio::Address;
 
@@ -180,6 +182,7 @@ impl Client {
 impl Network for Scripted {
     type Stream = Socket;
     type Listener = usize;
+    type Socket = PortSocket;
 
     fn now(&mut self) -> Instant {
         self.pass();
@@ -341,6 +344,28 @@ impl Network for Scripted {
         world.pipes[stream.number].close(by_reset);
     }
 
+    fn bind(&mut self, address: &Address, _: &BindOptions) -> io::Result<(PortSocket, Address)> {
+        Ok((PortSocket::new(self), address.clone()))
+    }
+
+    fn register_socket(&mut self, socket: &mut PortSocket, token: usize) -> io::Result<()> {
+        self.world().register_port(socket.number, token)
+    }
+
+    fn receive(&mut self, socket: &mut PortSocket, buffer: &mut [u8]) -> Receive {
+        self.pass();
+        self.world().ports[socket.number].give(buffer)
+    }
+
+    fn send_to(&mut self, socket: &mut PortSocket, to: &Address, bytes: &[u8]) -> SendTo {
+        self.pass();
+        self.world().ports[socket.number].take(to, bytes)
+    }
+
+    fn close_socket(&mut self, socket: PortSocket) {
+        drop(socket);
+    }
+
     fn take_stop_signals(&mut self) -> usize {
         std::mem::take(&mut self.world().signals)
     }
@@ -353,4 +378,5 @@ pub(super) type ReadyList = VecDeque<Source>;
 pub(super) enum Source {
     Listener(usize),
     Pipe(usize),
+    Port(usize),
 }

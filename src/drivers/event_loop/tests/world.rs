@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::network::{ReadyList, Source};
+use super::ports::Port;
 use crate::net::{Accept, Read, Readiness};
 use crate::sansio::Address;
 
@@ -152,7 +153,8 @@ pub(super) struct Tally {
 pub(super) struct World {
     pub(super) pipes: Vec<Pipe>,
     pub(super) listeners: Vec<Door>,
-    ready: ReadyList,
+    pub(super) ports: Vec<Port>,
+    pub(super) ready: ReadyList,
     injected: VecDeque<Readiness>,
     /// Events fetched at once. It doubles when it was not enough, as the system's does.
     pub(super) batch: usize,
@@ -175,6 +177,7 @@ impl Default for World {
         Self {
             pipes: Vec::new(),
             listeners: Vec::new(),
+            ports: Vec::new(),
             ready: VecDeque::new(),
             injected: VecDeque::new(),
             batch: 1024,
@@ -241,6 +244,10 @@ impl World {
                 Some(Source::Pipe(number)) => {
                     self.pipes[number].is_listed = false;
                     batch.extend(self.pipes[number].readiness());
+                }
+                Some(Source::Port(number)) => {
+                    self.ports[number].is_listed = false;
+                    batch.extend(self.ports[number].readiness());
                 }
                 Some(Source::Listener(number)) => {
                     let door = &mut self.listeners[number];

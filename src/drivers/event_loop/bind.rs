@@ -1,0 +1,60 @@
+//! Datagram sockets, for the host.
+
+use super::EventLoop;
+use crate::net::BindOptions;
+use crate::sansio::{Address, ConnectionId, DatagramProtocol, DatagramSocket, Error};
+
+/// Binding.
+impl<S: 'static> EventLoop<S> {
+    /// Binds a datagram socket to `address` with the default options, such as
+    /// `udp://127.0.0.1:7000` or `unixgram:///run/log.sock`, on which `protocol` converses with
+    /// whoever sends to it. It is told [`opened`](DatagramProtocol::opened) in the next turn.
+    ///
+    /// Gives the socket's name. [`close`](Self::close), [`notify`](super::Handle::notify) and
+    /// their like reach it as they reach a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for an address that does not parse, [`Error::Io`] where the system
+    /// refuses: the port is in use or privileged, the address is not ours or not of datagrams.
+    pub fn bind<A>(
+        &mut self,
+        address: A,
+        protocol: impl DatagramProtocol<S>,
+    ) -> Result<ConnectionId, Error>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        self.bind_with(address, BindOptions::default(), protocol)
+    }
+
+    /// Binds with `options`, which may be just [`DatagramLimits`](crate::DatagramLimits).
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind), and [`Error::Misuse`] for options that cannot work.
+    pub fn bind_with<A>(
+        &mut self,
+        address: A,
+        options: impl Into<BindOptions>,
+        protocol: impl DatagramProtocol<S>,
+    ) -> Result<ConnectionId, Error>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        self.engine.bind(&address.try_into()?, &options.into(), Box::new(protocol))
+    }
+
+    /// A datagram socket that is bound: its address with the real port, its counts.
+    #[must_use]
+    pub fn datagram_socket(&self, id: ConnectionId) -> Option<&DatagramSocket<S>> {
+        self.engine.socket(id)
+    }
+
+    /// Every datagram socket.
+    pub fn datagram_sockets(&self) -> impl Iterator<Item = &DatagramSocket<S>> {
+        self.engine.sockets()
+    }
+}
