@@ -65,6 +65,8 @@ scenarios! {
     a_slow_reader_gets_every_byte: "flood" [], |stage| {
         let mut caller = stage.caller();
         caller.says("9000000\n");
+        // More than any buffer holds, and longer than any call blocks.
+        stage.tells("stuck: true");
         let mut count = 0;
         while count < 9_000_000 {
             let piece = caller.takes(250_000);
