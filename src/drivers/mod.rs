@@ -28,6 +28,7 @@
 //! fork(2) is sound only in a program of one thread.
 
 pub mod event_loop;
+pub mod resolver;
 
 #[cfg(unix)]
 pub mod threads;

@@ -10,6 +10,7 @@ mod blocking;
 mod calls;
 mod clock;
 mod listener;
+mod names;
 mod options;
 mod platform;
 #[cfg(all(unix, feature = "signals"))]
@@ -37,6 +38,7 @@ pub use clock::ManualClock;
 use clock::Ticks;
 #[cfg(unix)]
 pub(crate) use listener::Listener;
+pub(crate) use names::look_up;
 pub use options::ListenOptions;
 #[cfg(unix)]
 pub(crate) use platform::{can_send_file, read_at};

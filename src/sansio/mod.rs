@@ -36,6 +36,7 @@ mod connection_id;
 mod connection_map;
 mod datagram;
 mod desk;
+mod destination;
 mod error;
 mod file_range;
 mod inbound;
@@ -53,7 +54,7 @@ mod unsupported;
 mod writer;
 
 pub use address::{Address, UdpAddress, UnixAddress};
-pub use closing::{Blame, CloseReason, Closed, Closing, Timeout};
+pub use closing::{Blame, CloseReason, Closed, Closing, Timeout, Unresolved};
 pub use connection::{Connection, Wire};
 pub use connection_id::{ConnectionId, ListenerId};
 pub(crate) use connection_map::ConnectionMap;
@@ -62,6 +63,7 @@ pub use datagram::{
     Dispatched, DropPolicy, Outgoing, SendOutcome,
 };
 pub use desk::Desk;
+pub use destination::Destination;
 pub use error::{Error, Misuse};
 pub use file_range::FileRange;
 pub use layer::{Layer, LayerFault};

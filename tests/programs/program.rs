@@ -106,6 +106,11 @@ impl Program {
         Ended { status, output, log: std::mem::take(&mut self.log.seen) }
     }
 
+    /// Kills it, as a person would with `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
     pub(crate) fn child(&self) -> &Child {
         &self.child
     }

@@ -58,6 +58,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Serves a connection from the ready list.
     #[inline]
     pub(super) fn serve(&mut self, id: ConnectionId, state: &mut S) {
+        if !self.searches.is_empty() && self.turns_to_next(id, state) {
+            return;
+        }
         self.with_service(id, state, |service| {
             service.entry.is_queued = false;
             service.serve();
@@ -79,6 +82,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         }
         self.turn.late = self.turn.late.max(now.saturating_duration_since(deadline));
+        if !self.searches.is_empty() && self.turns_from_silent(id, state) {
+            return;
+        }
         self.input(id, Input::Deadline, state);
     }
 
@@ -380,18 +386,6 @@ pub(super) fn note_callback<S, N: Network>(
     if until.is_none() && !net.has_ticked() {
         turn.callbacks += 1;
     } else {
-        time_callback(net, desk, turn, name);
+        turn.time_callback(net, desk, name);
     }
-}
-
-fn time_callback<S, N: Network>(
-    net: &mut N,
-    desk: &mut Desk<S>,
-    turn: &mut Turn,
-    (id, callback): (ConnectionId, &'static str),
-) {
-    let before = desk.now();
-    let now = net.now();
-    desk.set_now(now);
-    turn.note_callback(id, callback, before, now);
 }

@@ -261,7 +261,7 @@ impl Protocol<()> for Shouts {
             b"myself" => transport.send(transport.id(), "me".into(), WhenFull::Drop),
             b"other" => transport.send(ConnectionId::new(7, 7), "you".into(), WhenFull::Drop),
             _ => transport.connect(
-                "127.0.0.1:9".parse().unwrap(),
+                "127.0.0.1:9".parse::<Address>().unwrap(),
                 Self(self.0.clone()),
                 Limits::default(),
             ),

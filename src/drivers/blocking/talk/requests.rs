@@ -1,5 +1,6 @@
 //! What a conversation asks of others, where there are no others to be asked.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::Talk;
@@ -41,6 +42,11 @@ impl<S: 'static> Talk<'_, S> {
                 Request::Connect { address, protocol, limits } => {
                     let reason = self.unsupported(RequestKind::Connect);
                     self.turn_away(address, protocol, *limits, reason);
+                }
+                Request::ConnectByName { port, protocol, limits, .. } => {
+                    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+                    let reason = self.unsupported(RequestKind::Connect);
+                    self.turn_away(nowhere.into(), protocol, *limits, reason);
                 }
                 Request::Send { .. } => self.refuse(RequestKind::Send),
                 Request::Broadcast { .. } => self.refuse(RequestKind::Broadcast),
