@@ -27,7 +27,7 @@
 //! **Write a conversation.** A [`Protocol`] is a state machine: bytes and time come in, bytes and
 //! requests go out through the [`Transport`] that each call is handed. It says how many bytes it
 //! used; the rest is kept and offered again with more, so a protocol needs no buffer. Ready-made
-//! ones are [`http`] and [`line`](mod@line).
+//! ones are [`http`], [`line`](mod@line), [`relay`] and the small [`services`].
 //!
 //! **Run it.** An [`EventLoop`] listens, connects, and runs every connection from the thread that
 //! calls it: [`run`](EventLoop::run) when it owns the thread, [`turn`](EventLoop::turn) when your
@@ -70,6 +70,8 @@
 //! **Test.** A [`Connection`] runs a protocol with no socket and no clock, by hand
 //! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop.
 //!
+//! **Coming from sockets?** [`guide::sockets`] says what each call of a socket chapter is here.
+//!
 //! # What it is not
 //!
 //! No async, no HTTP/2 (a proxy in front speaks it), no cluster. Linux is what it is tested on;
@@ -92,6 +94,7 @@ pub mod sansio;
 mod net;
 
 pub mod drivers;
+pub mod guide;
 pub mod protocols;
 
 pub use bytes::Bytes;
@@ -99,12 +102,15 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
+pub use drivers::resolver::Resolver;
+#[cfg(unix)]
+pub use drivers::threads::Threads;
 pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
-pub use protocols::{line, relay};
+pub use protocols::{line, relay, services};
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
-    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
-    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
+    DatagramProtocol, DatagramTransport, Destination, Error, FileRange, Limits, ListenerId, Misuse,
+    Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, Unresolved, WhenFull,
 };

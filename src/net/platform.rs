@@ -145,7 +145,7 @@ pub(super) fn accept_unix(listener: &mio::net::UnixListener) -> io::Result<mio::
 /// Whether sending a file to a peer that is gone raises an error and not SIGPIPE, which would
 /// end a program that has not asked to ignore it. Rust programs ignore it from the start; inside
 /// a program in C it may be deadly, and sendfile(2) knows no MSG_NOSIGNAL.
-pub(super) fn can_send_file() -> bool {
+pub(crate) fn can_send_file() -> bool {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_sigpipe_ignored(&status))
     } else {
@@ -164,7 +164,7 @@ fn is_sigpipe_ignored(status: &str) -> bool {
 }
 
 /// Reads part of a file without moving its position.
-pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         #[cfg(unix)]
         let result = std::os::unix::fs::FileExt::read_at(file, buffer, offset);

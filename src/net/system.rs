@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 
 use super::listener::Listener;
 use super::socket::Socket;
@@ -42,7 +42,8 @@ impl SystemNetwork {
         })
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+    pub(crate) fn registry(&self) -> &mio::Registry {
         self.poll.registry()
     }
 
@@ -280,7 +281,7 @@ impl Network for SystemNetwork {
     fn take_stop_signals(&mut self) -> usize {
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
-            return signals.take();
+            return signals.take(self.poll.registry());
         }
         0
     }

@@ -98,7 +98,8 @@ fn remove_stale(path: &Path, name: &SockAddr) -> io::Result<()> {
     let in_use = |why| Err(io::Error::new(ErrorKind::AddrInUse, why));
     let Some(found) = look(path)? else { return Ok(()) };
     if !found.file_type().is_socket() {
-        return in_use("there is a file that is not a socket, and it is left alone");
+        let why = "what is there is not a socket, and is left alone";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, why));
     }
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     probe.set_nonblocking(true)?;

@@ -91,19 +91,19 @@ fn a_datagram_socket_that_is_alive_is_in_use() {
 fn what_is_not_a_socket_is_never_touched() {
     let (folder, path) = folder();
     fs::write(&path, "precious").unwrap();
-    assert_eq!(kind_of_refusal(&path), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&path), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 
     let inner = folder.path().join("folder");
     fs::create_dir(&inner).unwrap();
-    assert_eq!(kind_of_refusal(&inner), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&inner), ErrorKind::AlreadyExists);
     assert!(inner.is_dir());
 
     // Not even a link to a socket that nobody answers on.
     let (stale, link) = (folder.path().join("stale"), folder.path().join("link"));
     drop(std_unix::UnixListener::bind(&stale).unwrap());
     symlink(&stale, &link).unwrap();
-    assert_eq!(kind_of_refusal(&link), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&link), ErrorKind::AlreadyExists);
     assert!(link.is_symlink() && stale.exists());
 }
 

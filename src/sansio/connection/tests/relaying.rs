@@ -330,6 +330,22 @@ fn a_connection_coupled_with_nobody_or_with_itself_is_reset() {
 }
 
 #[test]
+fn an_end_that_was_handed_over_hears_no_more_of_its_partner() {
+    let mut table = coupled();
+    table.open(limits(), operator());
+    table.receive(2, "CONNECT;");
+    table.run();
+    table.receive(1, "to whom");
+    table.run();
+    assert_eq!((table.got(0), table.got(2)), ("", "coupled;"));
+    assert_eq!(table.ends[1].wire, RESET);
+    table.receive(2, "to the first");
+    table.run();
+    assert_eq!(table.got(0), "to the first");
+    expect_no_end_of(&mut table);
+}
+
+#[test]
 fn a_stranger_cannot_join_a_relay() {
     let mut table = coupled();
     table.open(limits(), listener());
