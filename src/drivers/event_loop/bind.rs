@@ -15,6 +15,9 @@ impl<S: 'static> EventLoop<S> {
     /// Gives the socket's name. [`close`](Self::close), [`notify`](super::Handle::notify) and
     /// their like reach it as they reach a connection.
     ///
+    /// On a machine with several addresses bind each of them: what leaves a socket on `0.0.0.0`
+    /// or `[::]` has the address of its route, which may not be the one that was asked.
+    ///
     /// # Errors
     ///
     /// [`Error::Misuse`] for an address that does not parse, [`Error::Io`] where the system
