@@ -27,7 +27,7 @@
 //! **Write a conversation.** A [`Protocol`] is a state machine: bytes and time come in, bytes and
 //! requests go out through the [`Transport`] that each call is handed. It says how many bytes it
 //! used; the rest is kept and offered again with more, so a protocol needs no buffer. Ready-made
-//! ones are [`http`] and [`line`](mod@line).
+//! ones are [`http`], [`line`](mod@line), [`relay`] and the small [`services`].
 //!
 //! **Run it.** An [`EventLoop`] listens, connects, and runs every connection from the thread that
 //! calls it: [`run`](EventLoop::run) when it owns the thread, [`turn`](EventLoop::turn) when your
@@ -48,6 +48,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! **Or run it otherwise.** [`Threads`] gives each connection a thread, for callbacks that block:
+//! the same protocols, limits and reasons to close. [`drivers`] says what differs.
+//!
+//! **Converse in datagrams.** [`bind`](EventLoop::bind) puts a [`DatagramProtocol`] on a UDP or
+//! Unix datagram socket of the same loop: each message is whole or not there, any number of
+//! peers share one socket, and a flood of them costs the others a budget a turn.
+//!
 //! **Share state without locks.** `S` is the state of your program; every call gets `&mut S`.
 //!
 //! **Trust nobody.** Every queue, buffer, count and wait has a bound, gathered in [`Limits`] for
@@ -67,6 +74,8 @@
 //! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop; the
 //! feature `simulation` runs the loop itself on a network made of one seed, with every fault
 //! that a network has.
+//!
+//! **Coming from sockets?** [`guide::sockets`] says what each call of a socket chapter is here.
 //!
 //! # What it is not
 //!
@@ -91,6 +100,7 @@ pub mod sansio;
 mod net;
 
 pub mod drivers;
+pub mod guide;
 pub mod protocols;
 
 pub use bytes::Bytes;
@@ -98,14 +108,17 @@ pub use bytes::Bytes;
 pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
+pub use drivers::resolver::Resolver;
 #[cfg(feature = "simulation")]
 pub use drivers::simulation;
+#[cfg(unix)]
+pub use drivers::threads::Threads;
 pub use net::{BindOptions, ListenOptions, ManualClock};
 #[cfg(feature = "http")]
 pub use protocols::http;
-pub use protocols::{line, relay};
+pub use protocols::{line, relay, services};
 pub use sansio::{
     Address, CloseReason, Closed, Closing, Connection, ConnectionId, DatagramLimits,
-    DatagramProtocol, DatagramTransport, Error, FileRange, Limits, ListenerId, Misuse, Protocol,
-    Remote, Timeout, Transport, UdpAddress, UnixAddress, WhenFull,
+    DatagramProtocol, DatagramTransport, Destination, Error, FileRange, Limits, ListenerId, Misuse,
+    Protocol, Remote, Timeout, Transport, UdpAddress, UnixAddress, Unresolved, WhenFull,
 };

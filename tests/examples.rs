@@ -8,35 +8,26 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use programs::{Client, Program};
-
-/// Each has a test below.
-const TESTED: [&str; 10] = [
-    "connection_by_hand",
-    "echo",
-    "http_events",
-    "http_hello",
-    "http_slow_work",
-    "line_chat",
-    "relay",
-    "simulated",
-    "udp_echo",
-    "unix_datagram",
-];
 
 #[test]
 fn every_example_is_short_says_how_to_run_it_and_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
         let name = path.file_stem().unwrap().to_str().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.lines().count() <= 50, "{name} has more than 50 lines");
         let opening: Vec<_> = text.lines().take_while(|line| line.starts_with("//!")).collect();
         let how = format!("`cargo run --example {name}`");
         assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
-        assert!(TESTED.contains(&name), "{name} has no test here");
+        let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
+        assert!(has_test, "{name} has no test here, whose name begins with it");
     }
 }
 
@@ -121,8 +112,8 @@ fn simulated_passes_on_every_network_and_says_what_they_were_like() {
 }
 
 #[test]
-fn line_chat_sends_each_line_to_everybody_else() {
-    let (_program, address) = listening("line_chat", "listening on tcp://", "");
+fn chat_sends_each_line_to_everybody_else() {
+    let (_program, address) = listening("chat", "listening on tcp://", "");
     let [mut first, mut second, mut third] = [(); 3].map(|()| Client::connect(address));
     // Peers are taken in the order in which they came, so now all three are there.
     third.send("I am the third\n");
@@ -147,13 +138,91 @@ fn line_chat_sends_each_line_to_everybody_else() {
 fn relay_is_as_if_one_had_called_the_server() {
     let (_server, server) = listening("http_hello", "listening on http://", "/");
     let mut command = example("relay");
-    let mut relay = Program::start(command.args([&server.to_string(), "127.0.0.1:0"]));
+    let server = format!("localhost:{}", server.port());
+    let mut relay = Program::start(command.args([&*server, "127.0.0.1:0"]));
     let address = relay.ready("listening on tcp://", "");
     let mut client = Client::connect(address);
     client.ask("GET", "/through/the/relay");
     client.finish_writing();
     assert_eq!(client.response().text(), "Hello, World!");
     assert_eq!(client.rest().unwrap(), b"");
+}
+
+#[test]
+fn yes_server_answers_a_message_and_closes() {
+    let (mut program, address) = listening("yes_server", "listening on tcp://", "");
+    let mut client = Client::connect(address);
+    client.send("can you hear me?");
+    assert_eq!(client.rest().unwrap(), b"Yes");
+    let line = program.line();
+    assert!(line.starts_with("request from tcp://127.0.0.1:"), "{line}");
+    assert!(line.ends_with("\"can you hear me?\""), "{line}");
+}
+
+#[test]
+fn yes_client_prints_the_reply_of_yes_server() {
+    let (_program, address) = listening("yes_server", "listening on tcp://", "");
+    let ended = Program::start(example("yes_client").arg(address.to_string())).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(ended.output, ["reply is: Yes"]);
+    let nobody = Program::start(example("yes_client").arg("127.0.0.1:1")).ended();
+    assert!(!nobody.status.success(), "{nobody:?}");
+}
+
+#[test]
+fn greeting_speaks_first_and_closes() {
+    let (mut program, address) = listening("greeting", "listening on tcp://", "");
+    let mut silent = Client::connect(address);
+    assert_eq!(silent.rest().unwrap(), b"Thank you for connecting");
+    let mut talkative = Client::connect(address);
+    talkative.send("let me tell you something");
+    assert_eq!(talkative.rest().unwrap(), b"Thank you for connecting");
+    for _ in 0..2 {
+        assert!(program.line().starts_with("got connection from tcp://127.0.0.1:"));
+    }
+}
+
+#[test]
+fn hello_every_second_says_it_again_and_hears_the_answer() {
+    let (mut server, address) = listening("echo", "listening on tcp://", "");
+    let mut client = Program::start(example("hello_every_second").arg(address.to_string()));
+    for _ in 0..2 {
+        assert_eq!((client.line(), client.line()), ("hello".to_owned(), String::new()));
+    }
+    server.kill();
+    assert!(client.line().starts_with("the server is gone: "));
+    assert!(client.ended().status.success());
+}
+
+#[test]
+fn select_server_prints_who_comes_what_they_say_and_who_goes() {
+    let (mut program, address) = listening("select_server", "listening on tcp://", "");
+    let mut first = Client::connect(address);
+    let mut lines = |count: usize| (0..count).map(|_| program.line()).collect::<Vec<_>>();
+    assert!(lines(1)[0].ends_with(", number 1 now"));
+    let mut second = Client::connect(address);
+    assert!(lines(1)[0].ends_with(", number 2 now"));
+    second.send("hello\n");
+    assert_eq!(lines(1), ["hello\\n"]);
+    first.send("\x1b[2J");
+    assert_eq!(lines(1), ["\\x1b[2J"]);
+    drop(second);
+    assert!(lines(1)[0].ends_with(" disconnected (finished), 1 left"));
+    first.finish_writing();
+    assert!(lines(1)[0].ends_with(" disconnected (finished), 0 left"));
+}
+
+#[test]
+fn time_server_says_the_time_in_words_and_in_four_bytes() {
+    let (mut program, words) = listening("time_server", "listening on tcp://", "");
+    let bytes = program.ready("listening on tcp://", "");
+    let line = Client::connect(words).line();
+    assert!(line.ends_with(" GMT") && line.len() == 29, "{line}");
+    let count = Client::connect(bytes).rest().unwrap();
+    let count = u32::from_be_bytes(count.try_into().expect("four bytes"));
+    #[expect(clippy::disallowed_methods, reason = "it is compared with the clock on the wall")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 2_208_988_800;
+    assert!((now as u32).wrapping_sub(count) < 3600, "{count}, and it is {now}");
 }
 
 #[test]
@@ -173,6 +242,27 @@ fn udp_echo_gives_each_datagram_back_to_who_sent_it() {
         assert_eq!(&buffer[..count], text.as_bytes());
         let sender = client.local_addr().unwrap();
         assert_eq!(program.line(), format!("{count} bytes from udp://{sender}"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_echo_serves_a_path_and_replaces_the_file_of_a_killed_server() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let address = format!("unix://{}", path.display());
+    for _ in 0..2 {
+        let mut program = Program::start(example("unix_echo").arg(&address));
+        assert_eq!(program.ready_at("listening on ", ""), address);
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(b"hello").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "hello");
     }
 }
 
@@ -203,9 +293,21 @@ fn unix_datagram_numbers_what_it_is_told_and_answers_those_who_have_a_name() {
     }
 }
 
+#[test]
+fn threading_server_answers_others_while_it_counts() {
+    let (_program, address) = listening("threading_server", "listening on tcp://", "");
+    let [mut slow, mut quick] = [(); 2].map(|()| Client::connect(address));
+    slow.send("10000000\n");
+    quick.send("100\n");
+    assert_eq!(quick.line(), "25 primes: answer 1, by connection 1#1");
+    quick.send("1000\n");
+    assert_eq!(quick.line(), "168 primes: answer 2, by connection 1#1");
+    assert!(slow.is_silent(), "it should still count");
+}
+
 /// Starts the example `name` on a free port and waits until it listens.
 fn listening(name: &str, before: &str, after: &str) -> (Program, SocketAddr) {
-    let mut program = Program::start(example(name).arg("127.0.0.1:0"));
+    let mut program = Program::start(example(name).args(["127.0.0.1:0", "127.0.0.1:0"]));
     let address = program.ready(before, after);
     assert_ne!(address.port(), 0);
     (program, address)

@@ -90,6 +90,13 @@ impl Listener {
         Ok(Self::new(kind, options, true))
     }
 
+    /// The socket, to wait for it.
+    #[cfg(unix)]
+    pub(super) fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        use std::os::fd::AsFd as _;
+        with_socket!(&self.kind, socket => socket.as_fd())
+    }
+
     pub(super) fn local(&self) -> io::Result<Address> {
         match &self.kind {
             Kind::Tcp(socket) => socket.local_addr().map(Address::from),
@@ -124,7 +131,7 @@ impl Listener {
         if !platform::ACCEPT_UNIX_DISARMS {
             return;
         }
-        let armed = match &mut self.kind {
+        let armed: io::Result<()> = match &mut self.kind {
             Kind::Tcp(_) => Ok(()),
             #[cfg(unix)]
             Kind::Unix { socket, .. } => {
@@ -137,6 +144,15 @@ impl Listener {
     }
 
     pub(super) fn accept(&mut self, registry: &Registry) -> Accept<Stream> {
+        let accepted = self.take_peer();
+        if let Accept::Blocked = accepted {
+            self.arm(registry);
+        }
+        accepted
+    }
+
+    /// Takes one waiting peer, for those who wait for the next without mio.
+    pub(crate) fn take_peer(&self) -> Accept<Stream> {
         let accepted = match &self.kind {
             Kind::Tcp(socket) => self.accept_tcp(socket),
             #[cfg(unix)]
@@ -145,10 +161,7 @@ impl Listener {
         };
         match accepted {
             Ok((stream, peer)) => Accept::Peer(stream, peer),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.arm(registry);
-                Accept::Blocked
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accept::Blocked,
             Err(error) if platform::is_exhaustion(&error) => Accept::Exhausted(error),
             // Of the rest, accept(2) says: errors of the new peer's network, to be treated like
             // no peer at all. ECONNABORTED is the one that happens.

@@ -5,9 +5,12 @@
 //! ([`SystemNetwork`]) or, in a simulation, a world made of one seed.
 
 mod bind_options;
+#[cfg(unix)]
+mod blocking;
 mod calls;
 mod clock;
 mod listener;
+mod names;
 mod options;
 mod platform;
 #[cfg(all(unix, feature = "signals"))]
@@ -28,12 +31,23 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::sansio::{Address, Dispatched};
 
 pub use bind_options::BindOptions;
+#[cfg(unix)]
+pub(crate) use blocking::{Bell, PATIENCE, Watch, Watched};
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
 use clock::Ticks;
+#[cfg(unix)]
+pub(crate) use listener::Listener;
+pub(crate) use names::look_up;
 pub use options::ListenOptions;
-#[cfg(feature = "simulation")]
+#[cfg(unix)]
+pub(crate) use platform::can_send_file;
+#[cfg(any(unix, feature = "simulation"))]
 pub(crate) use platform::read_at;
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) use signals::SignalPipe;
+#[cfg(unix)]
+pub(crate) use stream::Stream;
 pub(crate) use system::SystemNetwork;
 
 /// What the engine needs of a world: a clock, a poller, and sockets.

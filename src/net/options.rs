@@ -6,6 +6,9 @@ use crate::sansio::{Limits, Misuse};
 
 /// Options of a listener's socket, and the [`Limits`] of what it accepts.
 ///
+/// The others are TCP's, and ignored for a Unix socket: there is nothing to reuse, delay or keep
+/// alive.
+///
 /// ```
 /// use switchboard::{Limits, ListenOptions};
 ///

@@ -79,7 +79,7 @@ pub(super) fn is_too_large(error: &io::Error) -> bool {
 /// There is no such socket here, or it is not one of streams.
 pub(super) fn unsupported() -> io::Error {
     let why = if cfg!(unix) {
-        "this kind of socket carries datagrams, and connections need a stream"
+        "this is an address of datagrams, and connections are streams: bind it instead"
     } else {
         "this system has TCP alone"
     };
@@ -145,7 +145,7 @@ pub(super) fn accept_unix(listener: &mio::net::UnixListener) -> io::Result<mio::
 /// Whether sending a file to a peer that is gone raises an error and not SIGPIPE, which would
 /// end a program that has not asked to ignore it. Rust programs ignore it from the start; inside
 /// a program in C it may be deadly, and sendfile(2) knows no MSG_NOSIGNAL.
-pub(super) fn can_send_file() -> bool {
+pub(crate) fn can_send_file() -> bool {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_sigpipe_ignored(&status))
     } else {

@@ -83,7 +83,7 @@ impl Stream {
         })
     }
 
-    pub(super) fn local(&self) -> io::Result<Address> {
+    pub(crate) fn local(&self) -> io::Result<Address> {
         match self {
             Self::Tcp { socket, .. } => socket.local_addr().map(Address::from),
             #[cfg(unix)]
@@ -111,8 +111,15 @@ impl Stream {
         }
     }
 
+    /// The socket, to wait for it or to set it up.
+    #[cfg(unix)]
+    pub(super) fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
+        use std::os::fd::AsFd as _;
+        with_socket!(self, socket => socket.as_fd())
+    }
+
     #[inline]
-    pub(super) fn read(&self, buffer: &mut [u8]) -> Read {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> Read {
         match self {
             Self::Tcp { socket, .. } => read(socket, buffer, SHORT_READ_EXHAUSTS),
             #[cfg(unix)]
@@ -121,7 +128,7 @@ impl Stream {
     }
 
     #[inline]
-    pub(super) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
+    pub(crate) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
         let sent = with_socket!(self, socket => if is_more_coming {
             uninterrupted(|| socket.try_io(|| calls::send_more(socket, bytes)))
         } else {
@@ -130,7 +137,7 @@ impl Stream {
         self.outcome(sent, bytes.len())
     }
 
-    pub(super) fn write_slices(&self, slices: &[IoSlice<'_>]) -> Write {
+    pub(crate) fn write_slices(&self, slices: &[IoSlice<'_>]) -> Write {
         let length = slices.iter().map(|slice| slice.len()).sum();
         let sent = with_socket!(self, socket => {
             uninterrupted(|| socket.try_io(|| calls::send_slices(socket, slices)))
@@ -138,7 +145,7 @@ impl Stream {
         self.outcome(sent, length)
     }
 
-    pub(super) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
+    pub(crate) fn send_file(&self, file: &File, offset: u64, length: usize) -> Write {
         let sent = with_socket!(self, socket => {
             uninterrupted(|| socket.try_io(|| calls::send_file(socket, file, offset, length)))
         });
@@ -163,12 +170,12 @@ impl Stream {
         }
     }
 
-    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
         with_socket!(self, socket => socket.shutdown(Shutdown::Write))
     }
 
     /// Makes the coming close a reset, where there is such a thing.
-    pub(super) fn reset_on_close(&self) {
+    pub(crate) fn reset_on_close(&self) {
         let Self::Tcp { socket, .. } = self else { return };
         if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
             log::debug!("a connection is closed in order for want of a reset: {error}");
@@ -207,11 +214,22 @@ fn read(socket: &impl StreamSocket, buffer: &mut [u8], short_read_exhausts: bool
 }
 
 #[inline]
-fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_of_either_kind_takes_no_more_than_one_of_tcp_alone_would() {
+        assert_eq!(size_of::<Stream>(), size_of::<(bool, TcpStream)>());
+        assert_eq!(size_of::<Option<Stream>>(), size_of::<Stream>());
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 
 use super::listener::Listener;
 use super::socket::Socket;
@@ -42,7 +42,8 @@ impl SystemNetwork {
         })
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+    pub(crate) fn registry(&self) -> &mio::Registry {
         self.poll.registry()
     }
 
@@ -88,6 +89,25 @@ impl SystemNetwork {
     ) -> io::Result<(Stream, Address)> {
         let peer = super::unix::stream_address(&socket.peer_addr()?);
         Ok((Stream::adopt_unix(socket)?, peer))
+    }
+
+    pub(crate) fn adopt_udp_socket(
+        &self,
+        socket: std::net::UdpSocket,
+    ) -> io::Result<(Socket, Address)> {
+        let socket = Socket::adopt_udp(socket)?;
+        let local = socket.local()?;
+        Ok((socket, local))
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn adopt_unix_datagram(
+        &self,
+        socket: std::os::unix::net::UnixDatagram,
+    ) -> io::Result<(Socket, Address)> {
+        let socket = Socket::adopt_unix(socket)?;
+        let local = socket.local()?;
+        Ok((socket, local))
     }
 
     fn add_listener(
@@ -237,7 +257,9 @@ impl Network for SystemNetwork {
     }
 
     fn bind(&mut self, address: &Address, options: &BindOptions) -> io::Result<(Socket, Address)> {
-        Socket::bind(address, options)
+        let socket = Socket::bind(address, options)?;
+        let local = socket.local()?;
+        Ok((socket, local))
     }
 
     fn register_socket(&mut self, socket: &mut Socket, token: usize) -> io::Result<()> {
@@ -253,13 +275,13 @@ impl Network for SystemNetwork {
     }
 
     fn close_socket(&mut self, socket: Socket) {
-        drop(socket);
+        socket.close(self.poll.registry());
     }
 
     fn take_stop_signals(&mut self) -> usize {
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
-            return signals.take();
+            return signals.take(self.poll.registry());
         }
         0
     }

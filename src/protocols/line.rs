@@ -176,7 +176,7 @@ impl<S: 'static, T: Session<S>> Protocol<S> for Line<T> {
 /// A factory of conversations in which a closure answers every line: what
 /// `EventLoop::listen` takes. All its connections share the closure; what one connection has to
 /// remember is for a [`Session`].
-pub fn server<A, S, F>(answer: F) -> impl FnMut(A) -> Line<Answer<S, F>> + Send + 'static
+pub fn server<A, S, F>(answer: F) -> impl FnMut(A) -> Line<Answer<S, F>> + Clone + Send + 'static
 where
     S: 'static,
     F: Fn(&mut Transport<'_, S>, &mut S, &[u8]) + Send + Sync + 'static,

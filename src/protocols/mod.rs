@@ -2,6 +2,11 @@
 
 pub mod line;
 pub mod relay;
+pub mod services;
 
 #[cfg(feature = "http")]
 pub mod http;
+
+mod date;
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@
 //! * each has its own back-pressure. While more than [`Limits::high_water`] bytes wait for one
 //!   end, the other is not read from; reading goes on the other way round, or two programs that
 //!   each wait for the other to read would wait for ever. So a direction holds at most its mark
-//!   and one read;
+//!   and one read (and [`Limits::output`] must have room for both);
 //! * each is closed on its own. The end of one end's input is, behind the last byte, the end of
 //!   the other's output, and the answer still comes through.
 //!
@@ -33,12 +33,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::sansio::{
-    Address, CloseReason, Closed, Closing, ConnectionId, Error, Limits, Protocol, Timeout,
+    CloseReason, Closed, Closing, ConnectionId, Destination, Error, Limits, Protocol, Timeout,
     Transport, WhenFull,
 };
 
-/// A factory of relays: for each peer that connects, a connection to `address` is opened and
-/// coupled with the peer's. Nothing is read from the peer before that is established.
+/// A factory of relays: for each peer that connects, a connection to `to` is opened, an address or
+/// a name, and coupled with the peer's. Nothing is read from the peer before it is established.
 ///
 /// The connections that it opens live under the default [`Limits`], but may stay silent at first
 /// for as long as later: it was not they who called.
@@ -46,14 +46,14 @@ use crate::sansio::{
 /// # Errors
 ///
 /// [`Error::Misuse`] for an address that does not parse.
-pub fn to<T, A>(address: A) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
+pub fn to<T, A>(to: A) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
 where
-    A: TryInto<Address>,
+    A: TryInto<Destination>,
     Error: From<A::Error>,
 {
     let limits = Limits::default();
     let idle = limits.idle;
-    to_with(address, limits.first_byte(idle))
+    to_with(to, limits.first_byte(idle))
 }
 
 /// As [`to`], with `limits` for the connections that it opens. Those of the peers are given to
@@ -63,15 +63,15 @@ where
 ///
 /// As [`to`], and for limits that cannot work.
 pub fn to_with<T, A>(
-    address: A,
+    to: A,
     limits: Limits,
 ) -> Result<impl FnMut(T) -> Relay + Clone + Send + 'static, Error>
 where
-    A: TryInto<Address>,
+    A: TryInto<Destination>,
     Error: From<A::Error>,
 {
     limits.check()?;
-    let way_out = WayOut { address: address.try_into()?, limits };
+    let way_out = WayOut { to: to.try_into()?, limits };
     Ok(move |_| {
         let [mut near, far] = pair();
         near.way_out = Some(Box::new((way_out.clone(), far)));
@@ -104,9 +104,8 @@ pub fn pair() -> [Relay; 2] {
 /// One end of a relay.
 #[derive(Debug)]
 pub struct Relay {
-    /// Where the two ends find each other. Looked at when one begins or ends, and not in
-    /// between.
-    link: Arc<Mutex<[End; 2]>>,
+    /// Looked at when an end begins or ends, and not in between.
+    link: Link,
     /// Which of the two ends this is.
     side: usize,
     /// The other end's connection, once both are established.
@@ -117,7 +116,7 @@ pub struct Relay {
 
 #[derive(Clone, Debug)]
 struct WayOut {
-    address: Address,
+    to: Destination,
     limits: Limits,
 }
 
@@ -133,13 +132,23 @@ enum End {
     Gone(Closing),
 }
 
-/// Tells an end who the other is.
-struct Joined(ConnectionId);
+/// Where the two ends find each other.
+type Link = Arc<Mutex<[End; 2]>>;
+
+/// Tells an end that the other is there. The link says who that is, and that it is meant: the
+/// connection may have been handed over to an end of another relay since.
+struct Joined(Link);
 
 impl Relay {
     fn ends(&self) -> MutexGuard<'_, [End; 2]> {
         // Nothing that can panic runs while it is held.
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the other end was dropped: after its last call, or without one, because its
+    /// connection was handed over or something in it panicked.
+    fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.link) == 1
     }
 
     /// This end is gone, and the other is to be closed like this. Gives the other's connection,
@@ -157,7 +166,8 @@ impl Relay {
         }
     }
 
-    fn couple<S>(&mut self, transport: &mut Transport<'_, S>, partner: ConnectionId) {
+    /// The other end is there.
+    fn meet<S>(&mut self, transport: &mut Transport<'_, S>, partner: ConnectionId) {
         self.partner = Some(partner);
         transport.resume_reading();
         if let End::Finished(_) = self.ends()[self.side] {
@@ -176,20 +186,27 @@ impl<S> Protocol<S> for Relay {
         drop(ends);
         match other {
             End::There(other) | End::Finished(other) => {
-                transport.notify(other, Box::new(Joined(transport.id())));
-                self.couple(transport, other);
+                transport.notify(other, Box::new(Joined(Arc::clone(&self.link))));
+                self.meet(transport, other);
             }
             End::Absent => transport.pause_reading(),
             End::Gone(closing) => transport.close(transport.id(), closing),
         }
         if let Some(way_out) = self.way_out.take() {
-            let (WayOut { address, limits }, far) = *way_out;
-            transport.connect(address, far, limits);
+            let (WayOut { to, limits }, far) = *way_out;
+            transport.connect(to, far, limits);
         }
     }
 
     fn received(&mut self, transport: &mut Transport<'_, S>, _: &mut S, bytes: &[u8]) -> usize {
         let Some(partner) = self.partner else { return 0 };
+        if self.is_alone() {
+            // Else what comes now would reach whoever converses there instead.
+            if let End::Gone(closing) = self.ends()[1 - self.side] {
+                transport.close(transport.id(), closing);
+            }
+            return bytes.len();
+        }
         transport.send(partner, Bytes::copy_from_slice(bytes), WhenFull::PauseSource);
         bytes.len()
     }
@@ -200,8 +217,13 @@ impl<S> Protocol<S> for Relay {
         _: &mut S,
         message: Box<dyn Any + Send>,
     ) {
-        if let Ok(joined) = message.downcast::<Joined>() {
-            self.couple(transport, joined.0);
+        let is_ours =
+            |message: &Joined| self.partner.is_none() && Arc::ptr_eq(&message.0, &self.link);
+        if message.downcast_ref().is_some_and(is_ours) {
+            let other = self.ends()[1 - self.side];
+            if let End::There(other) | End::Finished(other) = other {
+                self.meet(transport, other);
+            }
         }
     }
 

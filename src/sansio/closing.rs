@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::unsupported::Unsupported;
+
 /// How to close a connection, where a request for it is a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -35,6 +37,18 @@ pub enum Timeout {
     Connect,
 }
 
+/// Why a name led to no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unresolved {
+    /// The driver was given nothing to look names up with.
+    NoResolver,
+    /// As many lookups wait as may.
+    Busy,
+    /// The name has no address, or none could be found out.
+    NotFound,
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -65,6 +79,11 @@ pub enum CloseReason {
     /// The protocol was to [take a connection over](super::Transport::hand_over) that had ended,
     /// or was about to.
     Gone,
+    /// The name that was to be connected to led to no address.
+    Unresolved(Unresolved),
+    /// The protocol asked for what its driver cannot do, such as a message to another
+    /// connection in a thread per connection.
+    Unsupported(Unsupported),
     /// The system reported a failure: `ConnectionReset` where the peer is gone.
     Io(io::ErrorKind),
 }
@@ -93,9 +112,10 @@ impl CloseReason {
                 Blame::Program
             }
             Self::TimedOut(_) | Self::InputFull | Self::TooSlow | Self::Layer => Blame::Peer,
-            Self::OutputFull => Blame::Program,
+            Self::OutputFull | Self::Unsupported(_) => Blame::Program,
             Self::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Blame::Peer,
-            Self::Overloaded | Self::Io(_) => Blame::System,
+            Self::Unresolved(Unresolved::NoResolver) => Blame::Program,
+            Self::Overloaded | Self::Unresolved(_) | Self::Io(_) => Blame::System,
         }
     }
 
@@ -120,6 +140,8 @@ impl CloseReason {
             | Self::File
             | Self::Gone
             | Self::Stopped
+            | Self::Unresolved(_)
+            | Self::Unsupported(_)
             | Self::Io(_) => true,
         }
     }
@@ -139,6 +161,16 @@ impl fmt::Display for Timeout {
     }
 }
 
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoResolver => "no resolver to look the name up with",
+            Self::Busy => "too many lookups of names at once",
+            Self::NotFound => "name does not resolve",
+        })
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,6 +186,8 @@ impl fmt::Display for CloseReason {
             Self::Layer => f.write_str("refused by the layer"),
             Self::Stopped => f.write_str("driver stopped"),
             Self::Gone => f.write_str("connection to be taken over was gone"),
+            Self::Unresolved(why) => why.fmt(f),
+            Self::Unsupported(unsupported) => unsupported.fmt(f),
             Self::Io(kind) => write!(f, "{kind}"),
         }
     }

@@ -9,6 +9,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -67,6 +68,15 @@ impl<S: 'static> Connection<S> {
     /// Sets our own address, where it differs from the listener's.
     pub fn set_local(&mut self, local: Address) {
         self.line.local = Some(Box::new(local));
+    }
+
+    /// The connection is tried with another address of its peer, until `deadline`. Ignored once
+    /// it is established.
+    pub fn handle_address(&mut self, peer: Address, deadline: Instant) {
+        if let Phase::Connecting { .. } = self.line.phase {
+            self.line.peer = peer;
+            self.line.enter(Phase::Connecting { deadline });
+        }
     }
 
     /// The connection is established.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A connection's name: the slot it lives in and the generation of that slot.
+/// A connection's name, or a datagram socket's: the slot it lives in and the generation of that
+/// slot. Both kinds share one space, so none has another's name.
 ///
 /// It is `Copy`, safe to keep, to compare and to send to another thread. One that outlived its
 /// connection finds nobody, even when the slot (or the descriptor under it) serves another peer.

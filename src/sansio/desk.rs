@@ -21,7 +21,7 @@ pub struct Desk<S> {
     pub(super) pool: Pool,
     pub(super) requests: VecDeque<Request<S>>,
     /// Bytes of the messages among them.
-    asked: usize,
+    bytes_asked: usize,
     /// How many were carried out, modulo 2^32.
     carried_out: u32,
     /// What `become_protocol` was given in the call that is under way.
@@ -44,7 +44,7 @@ impl<S> Desk<S> {
             wall_time,
             pool: Pool::new(),
             requests: VecDeque::new(),
-            asked: 0,
+            bytes_asked: 0,
             carried_out: 0,
             next_protocol: None,
             post,
@@ -73,7 +73,7 @@ impl<S> Desk<S> {
     /// out drops it.
     pub fn poll_request(&mut self) -> Option<Request<S>> {
         let request = self.requests.pop_front()?;
-        self.asked -= request.bytes();
+        self.bytes_asked -= request.bytes();
         self.carried_out = self.carried_out.wrapping_add(1);
         Some(request)
     }
@@ -89,13 +89,13 @@ impl<S> Desk<S> {
     }
 
     /// Bytes of the messages that wait to be carried to others: not yet held by anybody.
-    pub(crate) const fn asked(&self) -> usize {
-        self.asked
+    pub(crate) const fn bytes_asked(&self) -> usize {
+        self.bytes_asked
     }
 
     /// Adds a request.
     pub(crate) fn push_request(&mut self, request: Request<S>) {
-        self.asked += request.bytes();
+        self.bytes_asked += request.bytes();
         self.requests.push_back(request);
     }
 
@@ -113,7 +113,7 @@ impl<S> Desk<S> {
 
     /// Puts the rest of a request back, to be the next.
     pub(crate) fn put_request_back(&mut self, request: Request<S>) {
-        self.asked += request.bytes();
+        self.bytes_asked += request.bytes();
         self.carried_out = self.carried_out.wrapping_sub(1);
         self.requests.push_front(request);
     }
@@ -133,5 +133,39 @@ impl<S> fmt::Debug for Desk<S> {
             .field("requests", &self.requests)
             .field("held", &self.pool.held)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sansio::ConnectionId;
+
+    fn release() -> Request<()> {
+        Request::Release { source: ConnectionId::NOBODY }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "there is no other way to some instant")]
+    fn a_request_waits_until_it_is_carried_out_also_where_its_number_wraps() {
+        let mut desk = Desk::new(Instant::now(), SystemTime::UNIX_EPOCH);
+        for carried_out in [0, u32::MAX - 1, u32::MAX] {
+            desk.carried_out = carried_out;
+            assert!(!desk.is_waiting(desk.last_request()), "nothing was asked yet");
+            let numbers = [(); 3].map(|()| {
+                desk.push_request(release());
+                desk.last_request()
+            });
+            for done in 0..3 {
+                let waiting = numbers.map(|number| desk.is_waiting(number));
+                assert_eq!(waiting, [0, 1, 2].map(|number| number >= done));
+                let request = desk.poll_request().unwrap();
+                // A broadcast whose rest comes next is not carried out yet.
+                desk.put_request_back(request);
+                assert!(desk.is_waiting(numbers[done]));
+                desk.poll_request();
+            }
+            assert!(!numbers.iter().any(|number| desk.is_waiting(*number)));
+        }
     }
 }

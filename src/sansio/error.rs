@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::address;
+use super::closing::Unresolved;
 
 /// Why something that the program asked for could not be done.
 ///
@@ -21,6 +22,13 @@ pub enum Error {
         attempt: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A name cannot be looked up.
+    Unresolved {
+        /// The name, as it was given.
+        name: String,
+        /// Why.
+        why: Unresolved,
     },
 }
 
@@ -115,6 +123,7 @@ impl fmt::Display for Error {
         match self {
             Self::Misuse(misuse) => misuse.fmt(f),
             Self::Io { attempt, source } => write!(f, "{attempt}: {source}"),
+            Self::Unresolved { name, why } => write!(f, "cannot look up {name}: {why}"),
         }
     }
 }
@@ -124,6 +133,7 @@ impl std::error::Error for Error {
         match self {
             Self::Misuse(misuse) => Some(misuse),
             Self::Io { source, .. } => Some(source),
+            Self::Unresolved { .. } => None,
         }
     }
 }
@@ -146,6 +156,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Misuse(misuse) => Self::new(io::ErrorKind::InvalidInput, misuse),
+            Error::Unresolved { .. } => Self::other(error.to_string()),
             Error::Io { source, attempt } => {
                 Self::new(source.kind(), format!("{attempt}: {source}"))
             }

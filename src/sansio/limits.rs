@@ -35,7 +35,8 @@ pub struct Limits {
     /// that the system's own limit comes first unless you say otherwise.
     pub connections: usize,
     /// Connections of this listener at once from one IP address: as many as in all, because
-    /// behind a balancer every client has the balancer's address.
+    /// behind a balancer every client has the balancer's address. Peers of a Unix socket have
+    /// none, and are bounded by `connections` alone.
     pub connections_per_address: usize,
     /// Connections waiting for `accept` (the backlog of listen(2)): 4096, which is also what
     /// Linux cuts it to by default. A short one drops handshakes when many clients come at once.

@@ -86,7 +86,7 @@ pub(super) struct Line {
     /// Bytes that the protocol said it holds itself. Counted in the pool.
     pub(super) claimed: usize,
     /// The number of the last request that was made of others.
-    pub(super) asked: u32,
+    pub(super) last_request: u32,
     /// How many connections, being over their mark, have this one paused.
     pub(super) holders: u16,
     /// Whether the peer has sent anything. It may stop in any phase.
@@ -128,7 +128,7 @@ impl Line {
             out: None,
             layer: None,
             claimed: 0,
-            asked: 0,
+            last_request: 0,
             holders: 0,
             is_heard: false,
             is_input_ended: false,

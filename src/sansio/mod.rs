@@ -36,6 +36,7 @@ mod connection_id;
 mod connection_map;
 mod datagram;
 mod desk;
+mod destination;
 mod error;
 mod file_range;
 mod inbound;
@@ -49,10 +50,11 @@ mod protocol;
 mod remote;
 mod request;
 mod transport;
+mod unsupported;
 mod writer;
 
 pub use address::{Address, UdpAddress, UnixAddress};
-pub use closing::{Blame, CloseReason, Closed, Closing, Timeout};
+pub use closing::{Blame, CloseReason, Closed, Closing, Timeout, Unresolved};
 pub use connection::{Connection, Wire};
 pub use connection_id::{ConnectionId, ListenerId};
 pub(crate) use connection_map::ConnectionMap;
@@ -61,6 +63,7 @@ pub use datagram::{
     Dispatched, DropPolicy, Outgoing, SendOutcome,
 };
 pub use desk::Desk;
+pub use destination::Destination;
 pub use error::{Error, Misuse};
 pub use file_range::FileRange;
 pub use layer::{Layer, LayerFault};
@@ -73,4 +76,5 @@ pub use protocol::Protocol;
 pub use remote::{Post, PostError, Remote};
 pub use request::{Delivery, Request, WhenFull};
 pub use transport::Transport;
+pub use unsupported::{Driver, RequestKind, Unsupported};
 pub use writer::Writer;

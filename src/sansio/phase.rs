@@ -2,6 +2,7 @@
 //!
 //! | from | by | to |
 //! | --- | --- | --- |
+//! | Connecting | another address is tried | Connecting |
 //! | Connecting | established | Open |
 //! | Open | the end of input was delivered | PeerFinished |
 //! | Open | `finish_writing` | WriteFinishing |

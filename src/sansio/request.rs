@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::address::Address;
 use super::closing::Closing;
 use super::connection_id::{ConnectionId, ListenerId};
+use super::destination::Destination;
 use super::limits::Limits;
 use super::protocol::Protocol;
 
@@ -97,6 +98,17 @@ pub enum Request<S> {
         /// Under which limits. Boxed, because they are most of what a request would weigh.
         limits: Box<Limits>,
     },
+    /// Connect out, to a host by its name.
+    ConnectByName {
+        /// The name.
+        host: Box<str>,
+        /// The TCP port.
+        port: u16,
+        /// Who converses; it is told when that failed.
+        protocol: Box<dyn Protocol<S>>,
+        /// Under which limits.
+        limits: Box<Limits>,
+    },
     /// The output of a connection that paused others is at its low-water mark, or gone.
     Release {
         /// Who was paused.
@@ -105,6 +117,17 @@ pub enum Request<S> {
 }
 
 impl<S> Request<S> {
+    /// To connect to `to`.
+    pub(crate) fn connect(to: Destination, protocol: Box<dyn Protocol<S>>, limits: Limits) -> Self {
+        let limits = Box::new(limits);
+        match to {
+            Destination::Address(address) => Self::Connect { address, protocol, limits },
+            Destination::Name { host, port } => {
+                Self::ConnectByName { host, port, protocol, limits }
+            }
+        }
+    }
+
     /// How many bytes of a message it carries.
     pub(super) const fn bytes(&self) -> usize {
         match self {
@@ -113,6 +136,7 @@ impl<S> Request<S> {
             | Self::Notify { .. }
             | Self::HandOver { .. }
             | Self::Connect { .. }
+            | Self::ConnectByName { .. }
             | Self::Release { .. } => 0,
         }
     }
@@ -129,6 +153,7 @@ impl<S> fmt::Debug for Request<S> {
             Self::Notify { to, .. } => write!(f, "Notify({to})"),
             Self::HandOver { to, .. } => write!(f, "HandOver({to})"),
             Self::Connect { address, .. } => write!(f, "Connect({address})"),
+            Self::ConnectByName { host, port, .. } => write!(f, "Connect({host}:{port})"),
             Self::Release { source } => write!(f, "Release({source})"),
         }
     }

@@ -11,6 +11,7 @@ use super::address::Address;
 use super::closing::Closing;
 use super::connection_id::{ConnectionId, ListenerId};
 use super::desk::Desk;
+use super::destination::Destination;
 use super::file_range::FileRange;
 use super::limits::{Limits, after};
 use super::line::{Line, Wish};
@@ -212,6 +213,9 @@ impl<S> Transport<'_, S> {
             Request::Connect { address, protocol, limits } => {
                 Request::Connect { address, protocol: wrap(protocol), limits }
             }
+            Request::ConnectByName { host, port, protocol, limits } => {
+                Request::ConnectByName { host, port, protocol: wrap(protocol), limits }
+            }
             Request::HandOver { to, protocol } => {
                 Request::HandOver { to, protocol: wrap(protocol) }
             }
@@ -298,18 +302,22 @@ impl<S> Transport<'_, S> {
         self.ask(Request::HandOver { to, protocol });
     }
 
-    /// Opens a connection to `address` on which `protocol` converses. Where that fails,
-    /// `protocol` gets `closed` alone, with the reason.
-    pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
-        let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.ask(Request::Connect { address, protocol, limits });
+    /// Opens a connection to `to`, an address or a name, on which `protocol` converses. Where that
+    /// fails, `protocol` gets `closed` alone, with the reason.
+    pub fn connect(
+        &mut self,
+        to: impl Into<Destination>,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) {
+        self.ask(Request::connect(to.into(), Box::new(protocol), limits));
     }
 }
 
 impl<S> Transport<'_, S> {
     fn ask(&mut self, request: Request<S>) {
         self.desk.push_request(request);
-        self.line.asked = self.desk.last_request();
+        self.line.last_request = self.desk.last_request();
     }
 }
 

@@ -1,14 +1,17 @@
 //! A client that never blocks, so that one thread can play both sides.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use socket2::SockRef;
 
 /// See the module.
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     /// Everything that has arrived.
     pub(crate) received: Vec<u8>,
     /// How the stream ended, once it has: in order, or by an error.
@@ -27,6 +30,29 @@ impl Client {
         let client = Self::connect(address);
         SockRef::from(&client.stream).set_recv_buffer_size(4096).unwrap();
         client
+    }
+
+    /// Goes away by a reset.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+impl Client<UnixStream> {
+    pub(crate) fn connect_to_path(path: &Path) -> Self {
+        Self::over(UnixStream::connect(path).unwrap())
+    }
+
+    pub(crate) fn over(stream: UnixStream) -> Self {
+        stream.set_nonblocking(true).unwrap();
+        Self { stream, received: Vec::new(), end: None }
+    }
+}
+
+impl<S: Read + Write + AsFd> Client<S> {
+    /// Says FIN and reads on, as `nc -N` does.
+    pub(crate) fn finish_writing(&self) {
+        SockRef::from(&self.stream).shutdown(Shutdown::Write).unwrap();
     }
 
     /// Sends everything, or as much as fits where that is asked for.
@@ -67,15 +93,5 @@ impl Client {
     /// What has arrived, as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.received).into_owned()
-    }
-
-    /// Says FIN and reads on, as `nc -N` does.
-    pub(crate) fn finish_writing(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
-    }
-
-    /// Goes away by a reset.
-    pub(crate) fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }

@@ -13,8 +13,11 @@ mod descriptors;
 mod http;
 mod signals;
 mod tcp;
+mod unix;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use client::Client;
@@ -101,7 +104,7 @@ impl Rig {
     }
 
     /// Lets a client receive until it has so many bytes, or the end.
-    fn receive(&mut self, client: &mut Client, bytes: usize) {
+    fn receive<S: Read + Write + AsFd>(&mut self, client: &mut Client<S>, bytes: usize) {
         self.until("received", |_| {
             client.receive();
             client.received.len() >= bytes || client.end.is_some()

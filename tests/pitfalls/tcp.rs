@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 use switchboard::{ConnectionId, Timeout};
 
+// mio's poll(2) takes as many events as there are, whatever room there was.
+#[cfg(not(mio_unsupported_force_poll_poll))]
 #[test]
 fn p02_rule_5_the_event_buffer_grows_when_it_comes_back_full_and_nobody_waits_long() {
     let mut rig = Rig::with(Config::default().events(8));

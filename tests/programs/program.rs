@@ -43,14 +43,20 @@ impl Program {
     /// Where it says that it listens, in its next line of output: an address, with `before` and
     /// `after` around it.
     pub(crate) fn ready(&mut self, before: &str, after: &str) -> SocketAddr {
+        let place = self.ready_at(before, after);
+        place.parse().unwrap_or_else(|_| panic!("not an address and a port: {place:?}"))
+    }
+
+    /// As [`ready`](Self::ready), for any kind of address.
+    pub(crate) fn ready_at(&mut self, before: &str, after: &str) -> String {
         let Some(line) = self.output.next(PATIENCE) else {
             self.log.exhaust();
             panic!("it ended without a word on standard output; its log: {:#?}", self.log.seen);
         };
         line.strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(after))
-            .and_then(|address| address.parse().ok())
             .unwrap_or_else(|| panic!("not a ready line: {line:?}"))
+            .to_owned()
     }
 
     /// Its next line of output.
@@ -98,6 +104,11 @@ impl Program {
         let status = self.child.wait().unwrap();
         let output = self.output.seen.split_off(before);
         Ended { status, output, log: std::mem::take(&mut self.log.seen) }
+    }
+
+    /// Kills it, as a person would with `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     pub(crate) fn child(&self) -> &Child {

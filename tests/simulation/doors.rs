@@ -250,7 +250,7 @@ impl Session<Hall> for Tool {
 }
 
 fn dial(transport: &mut Transport<'_, Hall>, address: &str) {
-    let address = address.parse().expect("it is an address");
+    let address: Address = address.parse().expect("it is an address");
     let limits = Limits::default().idle(SECOND * 30);
     transport.connect(address, Back { front: transport.id() }, limits);
 }

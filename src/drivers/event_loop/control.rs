@@ -10,8 +10,8 @@ use super::entry::Entry;
 use super::mailbox::Mailbox;
 use super::stats::Stats;
 use crate::sansio::{
-    Address, Closing, Connection, ConnectionId, ConnectionMap, Desk, Limits, ListenerId, Protocol,
-    Request, WhenFull,
+    Closing, Connection, ConnectionId, ConnectionMap, Desk, Destination, Limits, ListenerId,
+    Protocol, Request, WhenFull,
 };
 
 /// Reaches into the loop between callbacks: for work that was [posted](super::Handle::post), and
@@ -60,10 +60,14 @@ impl<S> Control<'_, S> {
         self.desk.push_request(Request::HandOver { to, protocol: Box::new(next) });
     }
 
-    /// Opens a connection to `address` on which `protocol` converses.
-    pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
-        let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.desk.push_request(Request::Connect { address, protocol, limits });
+    /// Opens a connection to `to`, an address or a name, on which `protocol` converses.
+    pub fn connect(
+        &mut self,
+        to: impl Into<Destination>,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) {
+        self.desk.push_request(Request::connect(to.into(), Box::new(protocol), limits));
     }
 
     /// Shows every connection to `visit`.

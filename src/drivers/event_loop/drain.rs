@@ -41,12 +41,18 @@ impl Drain {
     }
 
     pub(super) fn note_closed(&mut self, reason: CloseReason) {
+        self.tally.note(reason);
+    }
+}
+
+impl Drained {
+    pub(in super::super) fn note(&mut self, reason: CloseReason) {
         if reason == CloseReason::Finished {
-            self.tally.finished += 1;
+            self.finished += 1;
         } else if reason == CloseReason::Stopped {
-            self.tally.aborted += 1;
+            self.aborted += 1;
         } else {
-            self.tally.otherwise += 1;
+            self.otherwise += 1;
         }
     }
 }

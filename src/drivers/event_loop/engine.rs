@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::Handle;
 use super::accept::ListenerEntry;
+use super::by_name::Search;
 use super::config::Config;
 use super::control::Control;
 use super::drain::Drain;
@@ -23,6 +24,7 @@ use super::stats::Stats;
 use super::tokens;
 use super::turn::{Deadline, Ended, Turn};
 use super::wheel::TimerWheel;
+use crate::drivers::resolver::Resolve;
 use crate::net::{ListenOptions, Network, Readiness};
 use crate::sansio::{
     Address, Connection, ConnectionId, ConnectionMap, DatagramSocket, Desk, Error, ListenerId,
@@ -95,6 +97,10 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) next_listener: usize,
     /// Connections that found no room to connect, and when they try again, in that order.
     pub(super) unconnected: VecDeque<(Instant, ConnectionId)>,
+    /// Looks names up, where the program gave it to the loop.
+    pub(super) resolver: Option<Box<dyn Resolve>>,
+    /// Connections that were asked for by name and are not established.
+    pub(super) searches: HashMap<ConnectionId, Search>,
     /// Until when accepting rests, descriptors being out.
     pub(super) accept_rests_until: Option<Instant>,
     /// When the log last said so.
@@ -142,6 +148,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
             per_address: HashMap::new(),
             next_listener: 0,
             unconnected: VecDeque::new(),
+            resolver: None,
+            searches: HashMap::new(),
             accept_rests_until: None,
             last_exhaustion_log: None,
             is_overload_told: false,
@@ -345,6 +353,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 }
 
 impl<S, N: Network> Engine<S, N> {
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn network_ref(&self) -> &N {
         &self.net
     }

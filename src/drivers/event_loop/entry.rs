@@ -120,6 +120,12 @@ impl<S: 'static, T> Entry<S, T> {
         Next::Arm(deadline)
     }
 
+    /// What the system said was about another stream.
+    pub(super) fn forget_readiness(&mut self) {
+        self.incoming = Incoming::Nothing;
+        self.is_writable = false;
+    }
+
     /// The timer fired, and is no longer armed. Says whether its deadline is to be postponed:
     /// what is on the ready list may have bytes waiting that are just in time. Not for ever: a
     /// peer that never pauses is always on that list.

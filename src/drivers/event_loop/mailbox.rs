@@ -7,6 +7,8 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +30,7 @@ pub(super) enum Letter<S> {
     Send { to: ConnectionId, bytes: Bytes, when_full: WhenFull, completion: Option<Completion> },
     Notify { to: ConnectionId, message: Box<dyn Any + Send> },
     Request(Request<S>),
+    Found(Found),
     Run(Work<S>),
 }
 
@@ -44,6 +47,9 @@ impl Orders {
         self.drain = Some(self.drain.map_or(grace, |before| before.min(grace)));
     }
 }
+
+/// What was found out for a connection that wants to connect by name.
+pub(super) type Found = (ConnectionId, io::Result<Vec<SocketAddr>>);
 
 /// Why a letter was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +68,20 @@ pub(super) struct Mailbox<S> {
 
 struct Inside<S> {
     letters: VecDeque<Letter<S>>,
+    /// Bounded by the lookups that are under way.
+    answers: Vec<Found>,
     orders: Orders,
     is_closed: bool,
 }
 
 impl<S> Mailbox<S> {
     pub(super) fn new(capacity: usize, waker: Arc<dyn Wake>) -> Self {
-        let inside =
-            Inside { letters: VecDeque::new(), orders: Orders::default(), is_closed: false };
+        let inside = Inside {
+            letters: VecDeque::new(),
+            answers: Vec::new(),
+            orders: Orders::default(),
+            is_closed: false,
+        };
         Self { inside: Mutex::new(inside), is_pending: AtomicBool::new(false), capacity, waker }
     }
 
@@ -100,6 +112,18 @@ impl<S> Mailbox<S> {
         Ok(())
     }
 
+    /// Says what a lookup found, for which there is always room. A loop that is gone wants no
+    /// answer.
+    pub(super) fn answer(&self, found: Found) {
+        let mut inside = self.lock();
+        if inside.is_closed {
+            return;
+        }
+        inside.answers.push(found);
+        drop(inside);
+        self.wake();
+    }
+
     /// Wakes the loop, unless that is under way.
     pub(super) fn wake(&self) {
         if !self.is_pending.swap(true, Ordering::AcqRel) {
@@ -112,10 +136,11 @@ impl<S> Mailbox<S> {
         self.is_pending.load(Ordering::Acquire)
     }
 
-    /// Takes at most `most` of the letters that are inside, and the orders.
+    /// Takes at most `most` of the letters that are inside, all answers, and the orders.
     pub(super) fn take(&self, letters: &mut VecDeque<Letter<S>>, most: usize) -> Orders {
         self.is_pending.swap(false, Ordering::AcqRel);
         let mut inside = self.lock();
+        letters.extend(inside.answers.drain(..).map(Letter::Found));
         let most = most.min(inside.letters.len());
         letters.extend(inside.letters.drain(..most));
         if !inside.letters.is_empty() {
@@ -146,7 +171,9 @@ impl<S> Post for Mailbox<S> {
         self.put(Letter::Notify { to, message }).map_err(|(refusal, letter)| {
             let message = match letter {
                 Letter::Notify { message, .. } => message,
-                Letter::Send { .. } | Letter::Request(_) | Letter::Run(_) => Box::new(()),
+                Letter::Send { .. } | Letter::Request(_) | Letter::Found(_) | Letter::Run(_) => {
+                    Box::new(())
+                }
             };
             match refusal {
                 Refusal::Full => PostError::Full(message),

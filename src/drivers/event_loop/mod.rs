@@ -6,6 +6,7 @@
 
 mod accept;
 mod bind;
+mod by_name;
 mod config;
 mod connecting;
 mod control;
@@ -28,23 +29,26 @@ mod wheel;
 
 use std::fmt;
 use std::io;
-#[cfg(unix)]
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::net::{ListenOptions, SystemNetwork};
 use crate::sansio::{
-    Address, Closing, Connection, ConnectionId, Error, Limits, ListenerId, Misuse, Protocol,
+    Address, Closing, Connection, ConnectionId, Destination, Error, Limits, ListenerId, Misuse,
+    Protocol,
 };
 
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
 pub(super) use engine::Engine;
-#[cfg(feature = "simulation")]
+#[cfg(any(unix, feature = "simulation"))]
 pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
+#[cfg(unix)]
+pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
 #[cfg(feature = "simulation")]
 pub(super) use tokens::of_connection as token_of;
@@ -240,26 +244,28 @@ impl<S: 'static> EventLoop<S> {
         self.engine.add_stream(stream, peer, Box::new(protocol), limits)
     }
 
-    /// Opens a connection to `address` on which `protocol` converses. It returns at once; how
-    /// it went is told to the protocol, with `connected` or with `closed`. Where too many wait on
-    /// a Unix socket already, it is tried again until [`Limits::connect`] is over.
+    /// Opens a connection to an address, or to a host by its name, on which `protocol` converses.
+    /// It returns at once; how it went is told to the protocol, with `connected` or with
+    /// `closed`. Where a name has several addresses, they are tried in turn; where too many wait
+    /// on a Unix socket already, it is tried again; all until [`Limits::connect`] is over.
     ///
     /// # Errors
     ///
-    /// [`Error::Misuse`] for an address or limits that cannot work, [`Error::Io`] where the
-    /// system refuses at once, for want of descriptors or a route.
+    /// [`Error::Misuse`] for an address or limits that cannot work, [`Error::Unresolved`] for a
+    /// name that cannot be looked up now, or at all without a [resolver](Self::set_resolver),
+    /// [`Error::Io`] where the system refuses at once, for want of descriptors or a route.
     pub fn connect<A>(
         &mut self,
-        address: A,
+        to: A,
         protocol: impl Protocol<S>,
         limits: Limits,
     ) -> Result<ConnectionId, Error>
     where
-        A: TryInto<Address>,
+        A: TryInto<Destination>,
         Error: From<A::Error>,
     {
         limits.check()?;
-        self.engine.connect(&address.try_into()?, Box::new(protocol), limits)
+        self.engine.connect_to(to.try_into()?, Box::new(protocol), limits)
     }
 
     /// The address that a listener listens on, with its real port.
@@ -378,7 +384,9 @@ impl<S: 'static> EventLoop<S> {
 /// Readable when a turn has something to do that the system announces. Deadlines and work left
 /// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
 /// turn. Register it level-triggered if the host can. The descriptor is the same for life.
-#[cfg(unix)]
+///
+/// There is none where mio works through poll(2) or completion ports.
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 impl<S> AsFd for EventLoop<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.engine.network_ref().registry().as_fd()

@@ -94,7 +94,7 @@ const MOST_ENDED_AT_ONCE: usize = 16;
 /// See [`Engine::is_congested`].
 #[inline]
 pub(super) fn is_congested<S>(desk: &Desk<S>, allowance: usize) -> bool {
-    desk.held() + desk.asked() > allowance || desk.request_count() >= MOST_REQUESTS
+    desk.held() + desk.bytes_asked() > allowance || desk.request_count() >= MOST_REQUESTS
 }
 
 /// As many requests as a turn carries out may wait. A peer's input, in small messages of which

@@ -57,6 +57,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             }
             Letter::Notify { to, message } => self.pass_on(to, Input::Notified(message), state),
             Letter::Request(request) => self.desk.push_request(request),
+            Letter::Found((id, found)) => self.take_answer(id, found, state),
             Letter::Run(work) => {
                 work(&mut self.control(), state);
                 self.look_at_clock();
@@ -94,6 +95,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Request::HandOver { to, protocol } => self.hand_over(to, protocol, state),
             Request::Connect { address, protocol, limits } => {
                 self.open_connection(&address, protocol, *limits, state);
+            }
+            Request::ConnectByName { host, port, protocol, limits } => {
+                let (id, begun) = self.look_up(&host, port, protocol, *limits);
+                if let Err(why) = begun {
+                    log::debug!("cannot look up {host}: {why}");
+                    self.touch(id, Input::Fail(CloseReason::Unresolved(why)), state);
+                }
             }
             Request::Release { source } => {
                 if let Some(entry) = self.connections.get_mut(source) {
@@ -222,8 +230,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 return self.refuse(connection, CloseReason::Io(error.kind()), state);
             }
         };
+        let is_room = stream.is_some();
         let (id, registered) = self.add(stream, address.clone(), protocol, origin);
         match registered {
+            Ok(()) if !is_room => {
+                self.connect_later(id);
+                self.rearm(id);
+            }
             Ok(()) => self.rearm(id),
             Err(error) => {
                 log::warn!("cannot register a connection to {address}: {error}");

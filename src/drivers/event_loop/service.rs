@@ -22,6 +22,8 @@ use crate::sansio::{
 };
 
 mod sending;
+#[cfg(unix)]
+pub(in super::super) use sending::{up_to, within};
 
 /// What can happen to a connection.
 pub(super) enum Input {
@@ -56,6 +58,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Serves a connection from the ready list.
     #[inline]
     pub(super) fn serve(&mut self, id: ConnectionId, state: &mut S) {
+        if !self.searches.is_empty() && self.turns_to_next(id, state) {
+            return;
+        }
         self.with_service(id, state, |service| {
             service.entry.is_queued = false;
             service.serve();
@@ -77,6 +82,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return;
         }
         self.turn.late = self.turn.late.max(now.saturating_duration_since(deadline));
+        if !self.searches.is_empty() && self.turns_from_silent(id, state) {
+            return;
+        }
         self.input(id, Input::Deadline, state);
     }
 
@@ -212,7 +220,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
 /// Runs what is not ours, and gives nothing if it panicked and that is to cost one connection.
 #[inline]
-pub(super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
+pub(in super::super) fn guarded<R>(on_panic: OnPanic, work: impl FnOnce() -> R) -> Option<R> {
     match on_panic {
         OnPanic::Propagate => Some(work()),
         OnPanic::Close => panic::catch_unwind(AssertUnwindSafe(work)).ok(),
@@ -378,18 +386,6 @@ pub(super) fn note_callback<S, N: Network>(
     if until.is_none() && !net.has_ticked() {
         turn.callbacks += 1;
     } else {
-        time_callback(net, desk, turn, name);
+        turn.time_callback(net, desk, name);
     }
-}
-
-fn time_callback<S, N: Network>(
-    net: &mut N,
-    desk: &mut Desk<S>,
-    turn: &mut Turn,
-    (id, callback): (ConnectionId, &'static str),
-) {
-    let before = desk.now();
-    let now = net.now();
-    desk.set_now(now);
-    turn.note_callback(id, callback, before, now);
 }

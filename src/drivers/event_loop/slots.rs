@@ -14,7 +14,7 @@ use crate::sansio::{
 
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Adds a connection in its slot, not yet told that it is connected. Says whether the poll
-    /// took it; if not, it is there all the same. One without a stream tries again to connect.
+    /// took it; if not, it is there all the same. One may come without a stream.
     pub(super) fn add(
         &mut self,
         mut stream: Option<N::Stream>,
@@ -25,16 +25,12 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let net = &mut self.net;
         let mut registered = Ok(());
         let desk = &self.desk;
-        let is_connectable_later = stream.is_none();
         let id = self.connections.insert_with(|id| {
             if let Some(stream) = &mut stream {
                 registered = net.register(stream, tokens::of_connection(id));
             }
             Entry::new(Connection::new(id, protocol, origin, peer, desk), stream)
         });
-        if is_connectable_later {
-            self.connect_later(id);
-        }
         (id, registered)
     }
 
@@ -83,9 +79,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let now = self.net.now();
         self.desk.set_now(now);
         let stream = self.net.connect(address).map_err(|error| Error::io(attempt(), error))?;
+        let is_room = stream.is_some();
         let id = self
             .try_add(stream, address.clone(), protocol, limits)
             .map_err(|error| Error::io(attempt(), error))?;
+        if !is_room {
+            self.connect_later(id);
+        }
         self.rearm(id);
         Ok(id)
     }
@@ -98,6 +98,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
             };
             let Entry { connection, stream, .. } = entry;
             self.wheel.cancel(connection.id().slot() as usize);
+            if !self.searches.is_empty() {
+                self.searches.remove(&connection.id());
+            }
             self.note_freed(&connection);
             if let Some(stream) = stream {
                 let by_reset = connection.close_reason().is_some_and(|reason| reason.resets());

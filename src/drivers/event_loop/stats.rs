@@ -54,7 +54,7 @@ impl Stats {
         self.closed.iter().find(|(closed, _)| *closed == reason).map_or(0, |(_, count)| *count)
     }
 
-    pub(super) fn note_closed(&mut self, reason: CloseReason) {
+    pub(in super::super) fn note_closed(&mut self, reason: CloseReason) {
         // A loop meets a handful of reasons, so a list is as good as a map.
         match self.closed.iter_mut().find(|(closed, _)| *closed == reason) {
             Some((_, count)) => *count += 1,

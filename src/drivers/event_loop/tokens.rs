@@ -1,4 +1,5 @@
-//! Which token is whose: connections have their ids, listeners count down from the top.
+//! Which token is whose: connections and datagram sockets have their ids, whose slots differ;
+//! listeners count down from the top.
 
 use crate::sansio::ConnectionId;
 
@@ -30,3 +31,17 @@ pub(super) fn connection(
 }
 
 const HAVE_ROOM: bool = usize::BITS >= u64::BITS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_has_a_listener_s_token_or_one_of_the_loop_s_own() {
+        // There are never as many sockets; where a token has no room for more it is the slot.
+        let last = ConnectionId::new(u32::MAX - (1 << 21), ConnectionId::MAX_GENERATION);
+        let highest = of_connection(last);
+        assert!(highest < of_listener(1 << 20) && of_listener(0) < SIGNALS && SIGNALS < WAKER);
+        assert_eq!(listener(highest, 1 << 20), None);
+    }
+}

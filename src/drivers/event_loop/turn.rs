@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::drain::Drained;
 use super::engine::Engine;
 use crate::net::Network;
-use crate::sansio::ConnectionId;
+use crate::sansio::{ConnectionId, Desk};
 
 /// How long a turn may wait for something to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +190,19 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// Reads the clock after a callback, for all who look at it.
+    pub(super) fn time_callback<S, N: Network>(
+        &mut self,
+        net: &mut N,
+        desk: &mut Desk<S>,
+        (id, callback): (ConnectionId, &'static str),
+    ) {
+        let before = desk.now();
+        let now = net.now();
+        desk.set_now(now);
+        self.note_callback(id, callback, before, now);
+    }
+
     #[inline]
     pub(super) fn note_callback(
         &mut self,

@@ -270,6 +270,8 @@ const fn name_of(reason: CloseReason) -> &'static str {
         CloseReason::Layer => "closed: layer, unsent",
         CloseReason::Stopped => "closed: stopped, unsent",
         CloseReason::Gone => "closed: gone, unsent",
+        CloseReason::Unresolved(_) => "closed: unresolved, unsent",
+        CloseReason::Unsupported(_) => "closed: unsupported, unsent",
         CloseReason::Io(_) => "closed: failed, unsent",
     }
 }

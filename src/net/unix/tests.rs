@@ -91,19 +91,19 @@ fn a_datagram_socket_that_is_alive_is_in_use() {
 fn what_is_not_a_socket_is_never_touched() {
     let (folder, path) = folder();
     fs::write(&path, "precious").unwrap();
-    assert_eq!(kind_of_refusal(&path), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&path), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 
     let inner = folder.path().join("folder");
     fs::create_dir(&inner).unwrap();
-    assert_eq!(kind_of_refusal(&inner), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&inner), ErrorKind::AlreadyExists);
     assert!(inner.is_dir());
 
     // Not even a link to a socket that nobody answers on.
     let (stale, link) = (folder.path().join("stale"), folder.path().join("link"));
     drop(std_unix::UnixListener::bind(&stale).unwrap());
     symlink(&stale, &link).unwrap();
-    assert_eq!(kind_of_refusal(&link), ErrorKind::AddrInUse);
+    assert_eq!(kind_of_refusal(&link), ErrorKind::AlreadyExists);
     assert!(link.is_symlink() && stale.exists());
 }
 
@@ -137,7 +137,7 @@ fn a_name_as_long_as_the_system_takes_works_and_a_longer_one_says_how_long_it_is
     listen(&name(107), 1).unwrap();
     let error = listen(&name(108), 1).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("109 bytes"), "{error}");
+    assert!(error.to_string().contains("108 bytes"), "{error}");
     let long = named(Path::new(&format!("/tmp/{}", "x".repeat(200))));
     let error = connect(&long).unwrap_err();
     assert!(error.to_string().contains("205 bytes"), "{error}");

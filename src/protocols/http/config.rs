@@ -63,7 +63,7 @@ setters! {
 
 impl Config {
     /// A factory of connections that `handler`, a closure, answers.
-    pub fn server<A, S, F>(self, handler: F) -> impl FnMut(A) -> Http<S, F> + Send + 'static
+    pub fn server<A, S, F>(self, handler: F) -> impl FnMut(A) -> Http<S, F> + Clone + Send + 'static
     where
         S: 'static,
         F: Fn(&Request<'_>, Reply<'_, S>, &mut S) + Send + Sync + 'static,
@@ -72,7 +72,7 @@ impl Config {
     }
 
     /// A factory of connections that `handler` answers.
-    pub fn serve<A, S, H>(self, handler: H) -> impl FnMut(A) -> Http<S, H> + Send + 'static
+    pub fn serve<A, S, H>(self, handler: H) -> impl FnMut(A) -> Http<S, H> + Clone + Send + 'static
     where
         S: 'static,
         H: Handler<S>,
@@ -88,7 +88,7 @@ impl Config {
 
 /// A factory of connections that `handler`, a closure, answers, with the default [`Config`]:
 /// what [`EventLoop::listen`](crate::EventLoop::listen) takes.
-pub fn server<A, S, F>(handler: F) -> impl FnMut(A) -> Http<S, F> + Send + 'static
+pub fn server<A, S, F>(handler: F) -> impl FnMut(A) -> Http<S, F> + Clone + Send + 'static
 where
     S: 'static,
     F: Fn(&Request<'_>, Reply<'_, S>, &mut S) + Send + Sync + 'static,
@@ -98,7 +98,7 @@ where
 
 /// A factory of connections that `handler` answers, with the default [`Config`]. For handlers
 /// that are not closures, such as [`files`](super::files()).
-pub fn serve<A, S, H>(handler: H) -> impl FnMut(A) -> Http<S, H> + Send + 'static
+pub fn serve<A, S, H>(handler: H) -> impl FnMut(A) -> Http<S, H> + Clone + Send + 'static
 where
     S: 'static,
     H: Handler<S>,

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::protocols::date;
 
 /// The header line `date: Sun, 06 Nov 1994 08:49:37 GMT` with its line end, behind the status
 /// line of the commonest reply: together they are one copy of a size known to the compiler.
@@ -84,13 +86,10 @@ impl DateCache {
 }
 
 fn line_of(second: u64) -> DateLine {
-    // The format has four digits for the year, and httpdate refuses what comes after 9999.
-    let time = UNIX_EPOCH + Duration::from_secs(second.min(253_402_300_799));
     let mut words = [[0; 8]; WORDS];
     let line = words.as_flattened_mut();
     line[..OK.len()].copy_from_slice(OK);
-    let date = httpdate::fmt_http_date(time);
-    for (place, byte) in line[23..52].iter_mut().zip(date.bytes()) {
+    for (place, byte) in line[23..52].iter_mut().zip(date::text(second).bytes()) {
         *place = byte;
     }
     DateLine { words }
@@ -98,6 +97,8 @@ fn line_of(second: u64) -> DateLine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

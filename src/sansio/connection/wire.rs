@@ -180,7 +180,7 @@ impl<S: 'static> Connection<S> {
     #[must_use]
     #[inline]
     pub fn is_ahead(&self, desk: &Desk<S>) -> bool {
-        desk.has_requests() && desk.is_waiting(self.line.asked)
+        desk.has_requests() && desk.is_waiting(self.line.last_request)
     }
 
     /// Whether it only waits for its peer's next byte: its deadline, for idling, moves away with

@@ -130,12 +130,13 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
     }
 }
 
-fn up_to(bytes: &[u8], most: usize) -> &[u8] {
+/// The first `most` bytes, if there are more.
+pub(in super::super::super) fn up_to(bytes: &[u8], most: usize) -> &[u8] {
     &bytes[..bytes.len().min(most)]
 }
 
 /// How many of the slices hold no more than `most` bytes together.
-fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
+pub(in super::super::super) fn within(slices: &[IoSlice<'_>], most: usize) -> usize {
     let mut left = most;
     let fits = |slice: &&IoSlice<'_>| {
         let is_within = slice.len() <= left;

@@ -9,10 +9,10 @@ use super::*;
 use crate::sansio::{Closing, WhenFull};
 
 /// A linear congruential generator (Knuth's MMIX constants): the same every run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         let product = self.0.wrapping_mul(6_364_136_223_846_793_005);
         self.0 = product.wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound

@@ -1,6 +1,7 @@
 //! Datagram sockets in the real engine on the scripted network.
 
 mod budgets;
+mod coherence;
 mod lives;
 mod panics;
 mod sending;

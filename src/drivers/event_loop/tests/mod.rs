@@ -8,6 +8,7 @@
 
 mod accepting;
 mod budgets;
+mod by_name;
 mod closing;
 mod coherence;
 mod connecting;

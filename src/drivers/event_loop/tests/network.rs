@@ -240,11 +240,15 @@ impl Network for Scripted {
         self.world().listeners[listener].is_closed = true;
     }
 
-    fn connect(&mut self, _: &Address) -> io::Result<Option<Socket>> {
+    fn connect(&mut self, address: &Address) -> io::Result<Option<Socket>> {
         let mut world = self.world();
         world.tally.connects += 1;
+        world.tally.dialed.push(address.clone());
         if let Some(kind) = world.connects_fail {
             return Err(kind.into());
+        }
+        if world.unreachable == address.ip() && world.unreachable.is_some() {
+            return Err(ErrorKind::NetworkUnreachable.into());
         }
         if world.connects_wait {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use super::coherence::Random;
 use super::network::Client;
 use super::world::Fate;
 use super::*;
@@ -146,7 +147,7 @@ fn pour(rig: &mut Rig, from: &Client, to: &Client, step: usize) -> usize {
     let (mut arrived, mut most) = (Vec::new(), 0);
     while arrived.len() < stream.len() {
         rig.turn();
-        most = most.max(rig.engine.stats().held + rig.engine.desk.asked());
+        most = most.max(rig.engine.stats().held + rig.engine.desk.bytes_asked());
         arrived.extend(to.take());
     }
     assert!(arrived == stream, "every byte, in order");
@@ -176,7 +177,7 @@ fn a_relay_within_the_smallest_budget_holds_no_more() {
     while arrived < ends.len() * 500_000 {
         // One request a turn, and a turn may read from all.
         rig.turn_within(Budget::default().requests(1));
-        most = most.max(rig.engine.stats().held + rig.engine.desk.asked());
+        most = most.max(rig.engine.stats().held + rig.engine.desk.bytes_asked());
         arrived += ends.iter().map(|(_, server)| server.take().len()).sum::<usize>();
     }
     assert!(most <= ends.len() * (Limits::default().high_water + READ), "{most} bytes held");
@@ -190,7 +191,7 @@ fn what_is_asked_counts_against_the_budget_of_the_loop() {
         client.send(vec![7; 100_000]);
     }
     rig.turn_within(Budget::default().requests(1));
-    let asked = rig.engine.desk.asked();
+    let asked = rig.engine.desk.bytes_asked();
     assert!(asked <= (1 << 20) + READ, "{asked} bytes asked to be sent");
     let mut arrived = 0;
     while arrived < 100 * 100_000 {
@@ -211,6 +212,65 @@ fn two_programs_that_write_before_they_read_are_relayed_all_the_same() {
     server.send(vec![8; 60_000]);
     rig.settle();
     assert_eq!(client.take().len(), 60_000);
+}
+
+/// What is sent one way, and how much of it has been.
+struct Way {
+    stream: Vec<u8>,
+    sent: usize,
+    arrived: Vec<u8>,
+}
+
+impl Way {
+    fn new(random: &mut Random) -> Self {
+        let length = random.below(400_000) as usize;
+        let stream = (0..length).map(|_| random.below(256) as u8).collect();
+        Self { stream, sent: 0, arrived: Vec::new() }
+    }
+
+    /// One thing happens at either end. Says whether all is over.
+    fn happen(&mut self, random: &mut Random, from: &Client, to: &Client) -> bool {
+        let left = self.stream.len() - self.sent;
+        match random.below(6) {
+            0 if left > 0 => {
+                let next = left.min(1 + random.below(100_000) as usize);
+                from.send(&self.stream[self.sent..self.sent + next]);
+                self.sent += next;
+            }
+            1 if left == 0 => from.finish(),
+            2 => to.change(|pipe| pipe.room = random.below(90_000) as usize),
+            3 => to.pipe().step = 1 + random.below(30_000) as usize,
+            4 => from.pipe().step = 1 + random.below(30_000) as usize,
+            _ => self.arrived.extend(to.take()),
+        }
+        let is_ended = to.pipe().is_shut || to.is_closed();
+        assert!(!is_ended || from.pipe().is_finished, "an end that nobody said");
+        is_ended && self.arrived.len() == self.stream.len()
+    }
+}
+
+#[test]
+fn ends_of_any_mood_lose_nothing_and_hold_little() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let mut rig = relaying();
+        let (client, server) = relayed(&mut rig);
+        let (mut up, mut down) = (Way::new(&mut random), Way::new(&mut random));
+        let mut is_over = [false; 2];
+        let mut rounds = 0;
+        while is_over != [true; 2] {
+            rounds += 1;
+            assert!(rounds < 100_000, "seed {seed}: it does not end");
+            is_over[0] |= up.happen(&mut random, &client, &server);
+            is_over[1] |= down.happen(&mut random, &server, &client);
+            rig.turn_within(Budget::default().requests(1 + random.below(3) as usize));
+            let held = rig.engine.stats().held + rig.engine.desk.bytes_asked();
+            assert!(held <= 2 * (Limits::default().high_water + READ), "seed {seed}: {held} held");
+        }
+        assert!(up.arrived == up.stream && down.arrived == down.stream, "seed {seed}");
+        rig.settle();
+        assert_eq!(rig.engine.stats().closed_for(CloseReason::Finished), 2, "seed {seed}");
+    }
 }
 
 #[test]

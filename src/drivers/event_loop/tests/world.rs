@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::network::{ReadyList, Source};
@@ -141,6 +141,8 @@ pub(super) struct Tally {
     pub(super) polls: Vec<Option<Duration>>,
     pub(super) accepts: usize,
     pub(super) connects: usize,
+    /// Where to, in order.
+    pub(super) dialed: Vec<Address>,
     pub(super) reads: usize,
     pub(super) writes: usize,
     pub(super) file_sends: usize,
@@ -163,6 +165,8 @@ pub(super) struct World {
     pub(super) is_exhausted: bool,
     pub(super) registering_fails: bool,
     pub(super) connects_fail: Option<ErrorKind>,
+    /// There is no route to this one.
+    pub(super) unreachable: Option<IpAddr>,
     /// Too many wait to be accepted.
     pub(super) connects_wait: bool,
     pub(super) can_send_file: bool,
@@ -185,6 +189,7 @@ impl Default for World {
             is_exhausted: false,
             registering_fails: false,
             connects_fail: None,
+            unreachable: None,
             connects_wait: false,
             can_send_file: true,
             signals: 0,

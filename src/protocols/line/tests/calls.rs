@@ -148,7 +148,7 @@ fn every_other_call_reaches_the_session() {
     rig.run();
     rig.notify(());
     rig.desk.set_time(rig.connection.poll_deadline().unwrap(), SystemTime::UNIX_EPOCH);
-    rig.connection.handle_deadlines(&mut rig.desk, &mut rig.told);
+    rig.connection.handle_deadlines(&mut rig.desk, &mut rig.state);
     rig.run();
     rig.end_of_input();
     let told = ["connected", r#"line "one""#, "writable", "notified", "idle expired"];
@@ -158,7 +158,7 @@ fn every_other_call_reaches_the_session() {
 #[test]
 fn a_drain_finishes_by_default() {
     let mut rig = Rig::teller();
-    rig.connection.handle_stopping(&mut rig.desk, &mut rig.told);
+    rig.stop();
     rig.run();
     assert_eq!(rig.wire, Wire::ShutdownWrite);
 }

@@ -1,15 +1,10 @@
 //! Lines, on a connection with no driver: each test sees what is said and what goes out.
 
 use std::any::Any;
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
 use super::{Line, Session, server};
 
-use crate::sansio::{
-    CloseReason, Closed, Connection, ConnectionId, Desk, Limits, Origin, Output, Protocol, Timeout,
-    Transport, Wire,
-};
+use crate::sansio::{Closed, Limits, Protocol, Timeout, Transport};
 
 mod calls;
 mod pieces;
@@ -63,88 +58,15 @@ fn on_line(
     factory(())
 }
 
-/// One connection, its desk, what was told and what went out.
-struct Rig {
-    connection: Connection<Told>,
-    desk: Desk<Told>,
-    told: Told,
-    out: Vec<u8>,
-    wire: Wire,
-}
-
-#[expect(clippy::disallowed_methods, reason = "there is no other way to some instant")]
-fn start() -> Instant {
-    Instant::now()
-}
+/// One connection, and what its session was told.
+type Rig = super::super::tests::Rig<Told>;
 
 impl Rig {
-    fn new(limits: Limits, protocol: impl Protocol<Told>) -> Self {
-        let mut desk = Desk::new(start(), SystemTime::UNIX_EPOCH);
-        let (id, peer) = (ConnectionId::new(0, 0), "127.0.0.1:1".parse().unwrap());
-        let origin = Arc::new(Origin::new(limits));
-        let mut connection = Connection::new(id, Box::new(protocol), origin, peer, &desk);
-        let mut told = Told::new();
-        connection.handle_connected(&mut desk, &mut told);
-        Self { connection, desk, told, out: Vec::new(), wire: Wire::Keep }
-    }
-
     fn teller() -> Self {
         Self::new(Limits::default(), Line::new(Teller))
     }
 
-    fn receive(&mut self, bytes: impl AsRef<[u8]>) {
-        self.connection.handle_received(&mut self.desk, &mut self.told, bytes.as_ref());
-    }
-
-    fn end_of_input(&mut self) {
-        self.connection.handle_end_of_input(&mut self.desk, &mut self.told);
-    }
-
-    fn notify(&mut self, message: impl Send + 'static) {
-        self.connection.handle_notified(&mut self.desk, &mut self.told, Box::new(message));
-    }
-
-    /// Gives it its turn, if it wants one.
-    fn turn(&mut self) -> bool {
-        let wants = self.connection.wants_turn();
-        if wants {
-            self.connection.handle_turn(&mut self.desk, &mut self.told);
-        }
-        wants
-    }
-
-    /// Sends what is there.
-    fn flush(&mut self) {
-        while let Output::Bytes(bytes) = self.connection.poll_output(&mut self.desk) {
-            self.out.extend_from_slice(bytes);
-            let count = bytes.len() as u64;
-            self.connection.handle_sent(&mut self.desk, &mut self.told, count);
-        }
-        let wire = self.connection.poll_wire(&self.desk);
-        if wire != Wire::Keep {
-            self.wire = wire;
-        }
-    }
-
-    /// Sends and gives turns until there is nothing left to do.
-    fn run(&mut self) {
-        self.flush();
-        while self.turn() {
-            self.flush();
-        }
-    }
-
     fn told(&mut self) -> Told {
-        std::mem::take(&mut self.told)
-    }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        let (desk, told) = (&mut self.desk, &mut self.told);
-        self.connection.handle_failure(desk, told, CloseReason::Stopped);
-        if !std::thread::panicking() {
-            assert_eq!(self.desk.held(), 0);
-        }
+        std::mem::take(&mut self.state)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::super::{Line, Session};
 use super::{Rig, Teller, Told};
-use crate::sansio::{CloseReason, Limits, Protocol, Stage, Transport, Wire};
+use crate::protocols::tests::carry;
+use crate::sansio::{CloseReason, Limits, Protocol, Stage, Transport};
 
 /// What is told and answered when a peer sends `pieces` and ends.
 fn conversation<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Told, Vec<u8>) {
@@ -91,19 +92,6 @@ fn two_of_them_wired_in_memory_understand_each_other_whatever_a_read_gives() {
         assert_eq!(client.told(), heard, "in steps of {step}");
         assert_eq!(server.connection.close_reason(), Some(CloseReason::Finished));
     }
-}
-
-/// Carries what `from` sends to `to`, at most `step` bytes at a time, and its end.
-fn carry(from: &mut Rig, to: &mut Rig, step: usize) {
-    from.run();
-    for piece in std::mem::take(&mut from.out).chunks(step) {
-        to.receive(piece);
-    }
-    if from.wire != Wire::Keep {
-        from.wire = Wire::Keep;
-        to.end_of_input();
-    }
-    to.run();
 }
 
 #[test]

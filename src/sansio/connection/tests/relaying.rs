@@ -330,6 +330,44 @@ fn a_connection_coupled_with_nobody_or_with_itself_is_reset() {
 }
 
 #[test]
+fn an_end_that_was_handed_over_hears_no_more_of_its_partner() {
+    let mut table = coupled();
+    table.open(limits(), operator());
+    table.receive(2, "CONNECT;");
+    table.run();
+    table.receive(1, "to whom");
+    table.run();
+    assert_eq!((table.got(0), table.got(2)), ("", "coupled;"));
+    assert_eq!(table.ends[1].wire, RESET);
+    table.receive(2, "to the first");
+    table.run();
+    assert_eq!(table.got(0), "to the first");
+    expect_no_end_of(&mut table);
+}
+
+#[test]
+fn an_end_that_is_handed_over_while_its_partner_arrives_has_another_partner() {
+    let mut table = Table::new();
+    let [first, late] = relay::pair();
+    let [taken, other] = relay::pair();
+    table.open(limits(), first);
+    table.open(limits(), listener());
+    // What is asked first is done first: the late one finds nobody of its own.
+    table.ask(1, |transport| transport.hand_over(id(0), taken));
+    table.open(limits(), late);
+    table.open(limits(), other);
+    table.run();
+    for (from, to) in [(0, 3), (3, 0)] {
+        table.receive(from, "hello");
+        table.run();
+        assert_eq!(table.got(to), "hello");
+    }
+    table.receive(2, "is anybody there");
+    table.run();
+    assert_eq!((table.got(0), &table.ends[2].wire[..]), ("hello", RESET));
+}
+
+#[test]
 fn a_stranger_cannot_join_a_relay() {
     let mut table = coupled();
     table.open(limits(), listener());

@@ -298,7 +298,9 @@ impl Table {
                     });
                 }
                 Request::HandOver { to, protocol } => self.hand_over(to.slot() as usize, protocol),
-                Request::Connect { .. } => panic!("no test connects out from a table"),
+                Request::Connect { .. } | Request::ConnectByName { .. } => {
+                    panic!("no test connects out from a table")
+                }
                 Request::Release { source } => {
                     self.ends[source.slot() as usize].connection.handle_release();
                 }

@@ -1,6 +1,6 @@
 //! A chat: every line goes to everybody else, through state that all connections share.
 //!
-//! Run `cargo run --example line_chat` and, twice elsewhere, `nc 127.0.0.1 7000`: what is typed
+//! Run `cargo run --example chat` and, twice elsewhere, `nc 127.0.0.1 7000`: what is typed
 //! in one appears in the other. An address may be given; port 0 takes a free one.
 
 use std::collections::BTreeSet;
