@@ -1,5 +1,6 @@
 //! What a simulation is asked afterwards, and what it watches itself after each turn.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -170,7 +171,29 @@ impl<S: 'static> Simulation<S> {
             let finding = format!("a turn had nothing to do and did something: {turn:?}");
             return Err(self.failure(finding));
         }
+        self.check_counts()?;
         self.check_connections()
+    }
+
+    /// No listener has more connections than it may, nor has an address.
+    fn check_counts(&self) -> Result<(), Failure> {
+        let mut counts = BTreeMap::new();
+        for connection in self.engine.connections() {
+            let Some(listener) = connection.listener() else { continue };
+            let limits = connection.limits();
+            let neighbours = |ip| (Some(ip), limits.connections_per_address);
+            let bounds = connection.peer().ip().map(neighbours);
+            for (ip, most) in bounds.into_iter().chain([(None, limits.connections)]) {
+                let count = counts.entry((listener, ip)).or_insert(0);
+                *count += 1;
+                if *count > most {
+                    let whose = format!("{listener:?}, address {ip:?}");
+                    let finding = format!("{count} connections of {whose}, and {most} may be");
+                    return Err(self.failure(finding));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every connection is coherent, and the loop wakes up for its deadline.
