@@ -62,7 +62,10 @@ fn plan(seed: u64) -> Plan {
         act.script = act.script.clone().after(dice.time_below(SECOND / 5));
         // Without a descriptor for its other half a relay gives up.
         act.is_alone &= !(is_scarce && act.door == Door::Relay);
-        if !(is_calm && act.is_alone) {
+        // Where nobody is left out and nobody stops reading, a chat comes to its end.
+        let is_whole = hall.when_full == Some(WhenFull::PauseSource) && !is_scarce;
+        let is_sure = act.is_alone || (act.door == Door::Chat && is_whole);
+        if !(is_calm && is_sure) {
             act.script = act.script.clone().tolerant();
         }
     }
