@@ -48,6 +48,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! **Or run it otherwise.** [`Threads`] gives each connection a thread, for callbacks that block:
+//! the same protocols, limits and reasons to close. [`drivers`] says what differs.
+//!
 //! **Converse in datagrams.** [`bind`](EventLoop::bind) puts a [`DatagramProtocol`] on a UDP or
 //! Unix datagram socket of the same loop: each message is whole or not there, any number of
 //! peers share one socket, and a flood of them costs the others a budget a turn.

@@ -5,6 +5,7 @@ use std::env;
 use std::error::Error;
 use std::fs::File;
 use std::thread;
+use std::time::Duration;
 
 use switchboard::{Closed, FileRange, Protocol, Timeout, Transport, WhenFull};
 
@@ -142,12 +143,17 @@ impl Protocol<()> for Flood {
     ) -> usize {
         let Some(line) = bytes.strip_suffix(b"\n") else { return 0 };
         self.0 = String::from_utf8_lossy(line).parse().expect("the test asks for a number");
+        transport.set_timeout(Duration::from_millis(120));
         self.produce(transport);
         bytes.len()
     }
 
     fn writable(&mut self, transport: &mut Transport<'_, ()>, (): &mut ()) {
         self.produce(transport);
+    }
+
+    fn expired(&mut self, transport: &mut Transport<'_, ()>, (): &mut (), _: Timeout) {
+        println!("stuck: {}", transport.is_backpressured());
     }
 }
 

@@ -22,7 +22,7 @@
 //! `Unsupported` is never silence. The connection that asked is reset and its protocol is told
 //! [`CloseReason::Unsupported`](crate::CloseReason::Unsupported), which names request and
 //! driver; a connection that cannot be opened or taken over tells the protocol that was to have
-//! it, as it would of any other failure. The log says it once.
+//! it, as it would of any other failure. The log says it once (of each process).
 //!
 //! The driver with a process for each connection is the crate `switchboard-forks`, because
 //! fork(2) is sound only in a program of one thread.

@@ -65,6 +65,13 @@ scenarios! {
     a_slow_reader_gets_every_byte: "flood" [], |stage| {
         let mut caller = stage.caller();
         caller.says("9000000\n");
+        // More than any buffer holds; and for longer than any call blocks, as another's clock
+        // says.
+        stage.tells("stuck: true");
+        let mut clock = stage.caller();
+        clock.says("0\n");
+        stage.tells("stuck: false");
+        clock.finishes();
         let mut count = 0;
         while count < 9_000_000 {
             let piece = caller.takes(250_000);
@@ -74,7 +81,7 @@ scenarios! {
         assert!(caller.is_silent());
         caller.finishes();
         caller.hears_the_end();
-    }, [(1, "finished")], "";
+    }, [(2, "finished")], "";
 
     a_reader_that_stops_is_cut_off: "flood" ["write_stall=150"], |stage| {
         let mut caller = stage.caller();

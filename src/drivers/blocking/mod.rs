@@ -20,6 +20,8 @@ mod mailbox;
 mod operator;
 mod orders;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 pub use call::{Call, Outcome, converse};
 pub use config::Config;

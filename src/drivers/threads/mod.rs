@@ -31,7 +31,8 @@ use crate::sansio::{Address, CloseReason, ConnectionId, Driver, Error, Protocol}
 ///
 /// The threads are bounded by [`Limits::connections`](crate::Limits) of each listener: at that
 /// many, further clients wait to be accepted. Each has a stack of [`Config::stack_size`] and a
-/// name, and all are joined before [`run`](Self::run) returns. `S` is made anew for each
+/// name, and all are joined before [`run`](Self::run) returns. A connection takes one descriptor,
+/// and two more while a [`Remote`](crate::Remote) of it exists. `S` is made anew for each
 /// connection, on its thread; what connections share is for the program to share in it.
 ///
 /// ```no_run
