@@ -103,6 +103,15 @@ fn http_events_counts_up_for_as_long_as_somebody_listens() {
 }
 
 #[test]
+fn simulated_passes_on_every_network_and_says_what_they_were_like() {
+    let ended = Program::start(example("simulated").env("SWITCHBOARD_SEEDS", "20")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let (runs, faults) = ended.output.split_first().unwrap();
+    assert!(runs.starts_with("83 runs, "), "3 calm ones, and 4 for each seed: {runs}");
+    assert!(faults.iter().any(|line| line.ends_with(" cut read") && !line.contains(" 0 ")));
+}
+
+#[test]
 fn chat_sends_each_line_to_everybody_else() {
     let (_program, address) = listening("chat", "listening on tcp://", "");
     let [mut first, mut second, mut third] = [(); 3].map(|()| Client::connect(address));

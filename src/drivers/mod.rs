@@ -35,3 +35,5 @@ pub mod threads;
 
 #[cfg(unix)]
 pub mod blocking;
+#[cfg(feature = "simulation")]
+pub mod simulation;
