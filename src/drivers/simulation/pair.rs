@@ -163,29 +163,33 @@ impl<S: 'static> Talk<S> {
 /// Two protocols wired to each other.
 ///
 /// ```
+/// use switchboard::line::{Line, Session, server};
 /// use switchboard::simulation::Pair;
-/// use switchboard::{Protocol, Transport};
+/// use switchboard::Transport;
 ///
-/// /// Says how many bytes it has heard, and hopes for more.
-/// struct Count(usize);
+/// /// Asks twice, and notes the answers.
+/// struct Asker;
 ///
-/// impl Protocol<Vec<usize>> for Count {
-///     fn connected(&mut self, on: &mut Transport<'_, Vec<usize>>, _: &mut Vec<usize>) {
-///         on.write(b"x");
+/// impl Session<Vec<String>> for Asker {
+///     fn connected(&mut self, on: &mut Transport<'_, Vec<String>>, _: &mut Vec<String>) {
+///         on.write(b"how are you?\nand now?\n");
 ///     }
 ///
-///     fn received(&mut self, on: &mut Transport<'_, Vec<usize>>, seen: &mut Vec<usize>, bytes: &[u8]) -> usize {
-///         self.0 += bytes.len();
-///         seen.push(self.0);
-///         if self.0 < 3 { on.write(b"y") } else { on.finish() }
-///         bytes.len()
+///     fn line(&mut self, on: &mut Transport<'_, Vec<String>>, heard: &mut Vec<String>, line: &[u8]) {
+///         heard.push(String::from_utf8_lossy(line).into_owned());
+///         if heard.len() == 2 {
+///             on.finish();
+///         }
 ///     }
 /// }
 ///
-/// let mut seen = Vec::new();
-/// let mut pair = Pair::new(Count(0), Count(0), &mut seen);
-/// pair.settle(&mut seen);
-/// assert_eq!(seen, [1, 1, 2, 2, 3, 3]);
+/// let mut heard = Vec::new();
+/// let mut answerer = server(|on, _: &mut Vec<String>, line| {
+///     on.write(format!("{} bytes\n", line.len()).as_bytes());
+/// });
+/// let mut pair = Pair::new(Line::new(Asker), answerer(()), &mut heard);
+/// pair.settle(&mut heard);
+/// assert_eq!(heard, ["12 bytes", "8 bytes"]);
 /// assert!(pair.left().close_reason().is_some() && pair.right().close_reason().is_some());
 /// ```
 pub struct Pair<S> {

@@ -82,7 +82,7 @@ impl<S: 'static> Simulation<S> {
     }
 
     /// Whether a client gave up on its script because a fault had hit it, or because it is
-    /// [tolerant](Script::tolerant): what it was waiting for then.
+    /// [tolerant](super::Script::tolerant): what it was waiting for then.
     #[must_use]
     pub fn excuse(&self, client: ClientId) -> Option<String> {
         self.net.world().clients[client.0].excuse.clone()
