@@ -71,7 +71,9 @@
 //! with the feature `signals` the loop does so on SIGINT and SIGTERM.
 //!
 //! **Test.** A [`Connection`] runs a protocol with no socket and no clock, by hand
-//! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop.
+//! ([`sansio`] has the order of calls); a [`ManualClock`] makes minutes pass in a whole loop; the
+//! feature `simulation` runs the loop itself on a network made of one seed, with every fault
+//! that a network has.
 //!
 //! **Coming from sockets?** [`guide::sockets`] says what each call of a socket chapter is here.
 //!
@@ -86,6 +88,7 @@
 //! | --- | --- | --- |
 //! | `http` | yes | [`http`]: an HTTP/1.1 server protocol and a handler that serves a folder |
 //! | `signals` | no | `EventLoop::drain_on_signals`, on Unix |
+//! | `simulation` | no | `simulation`: the event loop on a simulated network, for your tests |
 
 #![forbid(unsafe_code)]
 
@@ -106,6 +109,8 @@ pub use drivers::event_loop::{
     Budget, Config, Control, Deadline, Ended, EventLoop, Handle, OnPanic, Peer, Turn, Wait,
 };
 pub use drivers::resolver::Resolver;
+#[cfg(feature = "simulation")]
+pub use drivers::simulation;
 #[cfg(unix)]
 pub use drivers::threads::Threads;
 pub use net::{BindOptions, ListenOptions, ManualClock};

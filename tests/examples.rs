@@ -13,8 +13,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use programs::{Client, Program};
 
 #[test]
-fn every_example_is_short_says_how_to_run_it_and_is_tested() {
+fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let table = fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "rs") {
@@ -28,6 +29,7 @@ fn every_example_is_short_says_how_to_run_it_and_is_tested() {
         assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
         let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
         assert!(has_test, "{name} has no test here, whose name begins with it");
+        assert!(table.contains(&format!("]({name}.rs)")), "{name} has no row in README.md");
     }
 }
 
@@ -100,6 +102,15 @@ fn http_events_counts_up_for_as_long_as_somebody_listens() {
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());
         assert_eq!(client.bytes(chunk.len()), chunk.as_bytes());
     }
+}
+
+#[test]
+fn simulated_passes_on_every_network_and_says_what_they_were_like() {
+    let ended = Program::start(example("simulated").env("SWITCHBOARD_SEEDS", "20")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let (runs, faults) = ended.output.split_first().unwrap();
+    assert!(runs.starts_with("83 runs, "), "3 calm ones, and 4 for each seed: {runs}");
+    assert!(faults.iter().any(|line| line.ends_with(" cut read") && !line.contains(" 0 ")));
 }
 
 #[test]

@@ -43,8 +43,9 @@ const NET_PLACES: &[&str] = &[
     "drivers/resolver.rs",
 ];
 
-/// `file_range.rs` and `net` pass an open file through.
-const FILE_PLACES: &[&str] = &["protocols/http/files", "sansio/file_range.rs", "net/"];
+/// `file_range.rs` and each network pass an open file through.
+const FILE_PLACES: &[&str] =
+    &["protocols/http/files", "sansio/file_range.rs", "net/", "drivers/simulation/network.rs"];
 
 /// Who owns threads, and says so.
 const THREAD_PLACES: &[&str] = &["drivers/resolver.rs", "drivers/threads/"];

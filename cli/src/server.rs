@@ -24,8 +24,9 @@ pub(crate) enum Ready {
 
 /// Serves with a driver of blocking calls: two types that have the same methods.
 macro_rules! blocking {
-    ($options:expr, $ready:expr, $factory:expr, $server:expr) => {{
-        let mut server = $server;
+    ($Driver:ident, $options:expr, $ready:expr, $factory:expr) => {{
+        let config = blocking::Config::default().on_panic(OnPanic::Close);
+        let mut server = $Driver::with_config(config, || ());
         for address in &$options.listen {
             if is_datagram(address) {
                 return Err(no_blocking_datagrams(address));
@@ -65,14 +66,8 @@ where
                 .map_err(|error| no_listen(address, &error))?;
             Ok(event_loop.datagram_socket(socket).map(|socket| socket.local().clone()))
         }),
-        Driver::Threads => {
-            let config = blocking::Config::default().on_panic(OnPanic::Close);
-            blocking!(options, ready, factory, Threads::with_config(config, || ()))
-        }
-        Driver::Forks => {
-            let config = blocking::Config::default().on_panic(OnPanic::Close);
-            blocking!(options, ready, factory, Forks::with_config(config, || ()))
-        }
+        Driver::Threads => blocking!(Threads, options, ready, factory),
+        Driver::Forks => blocking!(Forks, options, ready, factory),
     }
 }
 
@@ -194,21 +189,30 @@ fn no_listen(address: &Address, error: &Error) -> Failure {
     Failure::at_start(format!("{error}{advised}"))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "there are forty, and ever more")]
 fn advice(address: &Address, kind: ErrorKind) -> &'static str {
-    let is_unix = address.unix().is_some();
-    if kind == ErrorKind::AddrInUse && is_unix {
-        "; stop what listens there, or give another path with --listen"
-    } else if kind == ErrorKind::AddrInUse {
-        "; stop what listens there, or give another address with --listen (port 0 takes a free one)"
-    } else if kind == ErrorKind::PermissionDenied && is_unix {
-        "; give a path in a folder that you may write to with --listen"
-    } else if kind == ErrorKind::PermissionDenied {
-        "; ports below 1024 are privileged: give a higher one with --listen"
-    } else if kind == ErrorKind::NotFound {
-        "; make the folder first, or give another path with --listen"
-    } else if kind == ErrorKind::AddrNotAvailable {
-        "; give an address of this machine with --listen, such as 127.0.0.1:8000"
+    if address.unix().is_some() {
+        match kind {
+            ErrorKind::AddrInUse => "; stop what listens there, or give another path with --listen",
+            ErrorKind::PermissionDenied => {
+                "; give a path in a folder that you may write to with --listen"
+            }
+            ErrorKind::NotFound => "; make the folder first, or give another path with --listen",
+            _ => "; give another path with --listen, such as unix:///tmp/server.sock",
+        }
     } else {
-        ""
+        match kind {
+            ErrorKind::AddrInUse => {
+                "; stop what listens there, or give another address with --listen (port 0 takes a \
+                 free one)"
+            }
+            ErrorKind::PermissionDenied => {
+                "; ports below 1024 are privileged: give a higher one with --listen"
+            }
+            ErrorKind::AddrNotAvailable => {
+                "; give an address of this machine with --listen, such as 127.0.0.1:8000"
+            }
+            _ => "",
+        }
     }
 }

@@ -108,7 +108,12 @@ impl Talk {
 
     /// Prints what was heard. Returns whether there is any use in hearing more.
     fn print(&mut self, bytes: &[u8]) -> bool {
-        let Err(error) = self.screen.print(bytes) else { return true };
+        let printed = self.screen.print(bytes);
+        self.note_printed(printed)
+    }
+
+    fn note_printed(&mut self, printed: io::Result<()>) -> bool {
+        let Err(error) = printed else { return true };
         self.end(if error.kind() == ErrorKind::BrokenPipe {
             Ended::Unread
         } else {
@@ -117,7 +122,9 @@ impl Talk {
         false
     }
 
-    fn result(self, address: &str) -> Result<ExitCode, Failure> {
+    fn result(mut self, address: &str) -> Result<ExitCode, Failure> {
+        let printed = self.screen.finish();
+        self.note_printed(printed);
         match self.ended {
             Some(Ended::Closed(CloseReason::Finished) | Ended::Unread) => Ok(ExitCode::SUCCESS),
             Some(Ended::Closed(reason)) => Err(cut_off(address, reason)),

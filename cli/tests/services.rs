@@ -236,8 +236,10 @@ fn a_signal_lets_begun_conversations_finish() {
 #[test]
 fn what_cannot_start_says_so_in_one_line_and_exits_2() {
     let no_folder = "unix:///no/such/folder/socket";
+    let long = format!("unix:///{}", "x".repeat(200));
     for (arguments, what, what_to_do) in [
-        (&["echo", "--listen", "unix:///"][..], "unix:///", "--listen"),
+        (&["echo", "--listen", "unix:///"][..], "not a socket", "another path with --listen"),
+        (&["echo", "--listen", &long], "unix:///x", "another path with --listen"),
         (&["echo", "--listen", no_folder], "No such file", "make the folder first"),
         (&["echo", "--listen", "sctp://x:1"], "kind of socket is not known", "127.0.0.1:8000"),
         (&["echo", "--listen", "unix://x"], "third slash", "unix:///tmp/server.sock"),

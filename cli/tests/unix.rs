@@ -22,7 +22,11 @@ fn folder() -> (TempDir, PathBuf) {
 
 /// The server on `address`, once it listens.
 fn serving(address: &str) -> Program {
-    let mut program = Program::start(Command::new(SWITCHBOARD).args(["http", "--listen", address]));
+    started(Command::new(SWITCHBOARD).args(["http", "--listen", address]), address)
+}
+
+fn started(command: &mut Command, address: &str) -> Program {
+    let mut program = Program::start(command);
     assert_eq!(program.ready_at("listening on ", ""), address);
     program
 }
@@ -41,9 +45,10 @@ fn client<A: AsRef<OsStr>>(test: &str, name: &str, arguments: &[A]) -> Option<St
     }
 }
 
-fn curl(test: &str, option: &str, name: &Path) -> Option<String> {
+fn curl(test: &str, option: &str, name: &Path, target: &str) -> Option<String> {
     let name = name.to_str().unwrap();
-    client(test, "curl", &["--silent", "--show-error", option, name, "http://host/"])
+    let url = format!("http://host{target}");
+    client(test, "curl", &["--silent", "--show-error", option, name, &url])
 }
 
 #[test]
@@ -52,7 +57,7 @@ fn curl_is_served_at_a_path_which_is_there_as_long_as_the_server_and_survives_it
     let test = "curl over a Unix socket";
     for _ in 0..2 {
         let program = serving(&format!("unix://{}", path.display()));
-        let Some(page) = curl(test, "--unix-socket", &path) else { return };
+        let Some(page) = curl(test, "--unix-socket", &path, "/") else { return };
         assert!(page.contains("<html"), "{page}");
         // Killed, it cannot remove the file, and the next server replaces it.
         drop(program);
@@ -69,10 +74,25 @@ fn curl_is_served_at_a_path_which_is_there_as_long_as_the_server_and_survives_it
 fn curl_is_served_at_an_abstract_name() {
     let (_folder, path) = folder();
     let _program = serving(&format!("unix:@{}", path.display()));
-    let Some(page) = curl("curl at an abstract name", "--abstract-unix-socket", &path) else {
+    let Some(page) = curl("curl at an abstract name", "--abstract-unix-socket", &path, "/") else {
         return;
     };
     assert!(page.contains("<html"), "{page}");
+}
+
+#[test]
+fn a_file_of_megabytes_comes_whole() {
+    let (folder, path) = folder();
+    let text: String = (0..400_000).map(|number| format!("{number:07}\n")).collect();
+    fs::write(folder.path().join("large.txt"), &text).unwrap();
+    let address = format!("unix://{}", path.display());
+    let mut command = Command::new(SWITCHBOARD);
+    let command = command.arg("http").arg(folder.path()).args(["--listen", &address]);
+    let _program = started(command, &address);
+    let Some(received) = curl("a file by curl", "--unix-socket", &path, "/large.txt") else {
+        return;
+    };
+    assert!(received == text, "{} of {} bytes", received.len(), text.len());
 }
 
 /// Binds the longest of names, sends a head in three pieces with a descriptor along with each,

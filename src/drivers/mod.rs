@@ -36,3 +36,5 @@ pub mod threads;
 
 #[cfg(unix)]
 pub mod blocking;
+#[cfg(feature = "simulation")]
+pub mod simulation;

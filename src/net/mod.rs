@@ -41,7 +41,9 @@ pub(crate) use listener::Listener;
 pub(crate) use names::look_up;
 pub use options::ListenOptions;
 #[cfg(unix)]
-pub(crate) use platform::{can_send_file, read_at};
+pub(crate) use platform::can_send_file;
+#[cfg(any(unix, feature = "simulation"))]
+pub(crate) use platform::read_at;
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signals::SignalPipe;
 #[cfg(unix)]

@@ -79,7 +79,7 @@ pub(super) fn is_too_large(error: &io::Error) -> bool {
 /// There is no such socket here, or it is not one of streams.
 pub(super) fn unsupported() -> io::Error {
     let why = if cfg!(unix) {
-        "this kind of socket carries datagrams, and connections need a stream"
+        "this is an address of datagrams, and connections are streams: bind it instead"
     } else {
         "this system has TCP alone"
     };

@@ -10,37 +10,68 @@ use std::io;
 use std::net::SocketAddr;
 
 use mio::event::Source;
+use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
+use super::stream::uninterrupted;
+#[cfg(unix)]
+use super::unix_datagram::UnixSocket;
 use super::{BindOptions, Receive, SendTo, platform};
 use crate::sansio::{Address, Dispatched};
 
 /// A bound datagram socket.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub(crate) struct Socket {
+    kind: Kind,
+    /// Whether somebody outside may hold the same socket. Closing our descriptor then leaves it
+    /// in the poll, so it is deregistered first.
+    is_shared: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
     Udp {
-        socket: mio::net::UdpSocket,
+        socket: UdpSocket,
         is_ipv6: bool,
     },
     #[cfg(unix)]
-    Unix(super::unix_datagram::UnixSocket),
+    Unix(UnixSocket),
 }
 
 impl Socket {
-    pub(super) fn bind(address: &Address, options: &BindOptions) -> io::Result<(Self, Address)> {
-        match address {
-            Address::Udp(address) => bind_udp(address.socket(), options),
+    pub(super) fn bind(address: &Address, options: &BindOptions) -> io::Result<Self> {
+        let kind = match address {
+            Address::Udp(address) => bind_udp(address.socket(), options)?,
             #[cfg(unix)]
-            Address::UnixDatagram(name) => {
-                let (socket, bound) = super::unix_datagram::UnixSocket::bind(name, options)?;
-                Ok((Self::Unix(socket), Address::UnixDatagram(bound)))
-            }
+            Address::UnixDatagram(name) => Kind::Unix(UnixSocket::bind(name, options)?),
             #[cfg(not(unix))]
-            Address::UnixDatagram(_) => Err(unsupported("there are no Unix sockets here")),
+            Address::UnixDatagram(_) => return Err(unsupported("there are no Unix sockets here")),
             Address::Tcp(_) | Address::Unix(_) => {
-                Err(unsupported("this is an address of streams: listen there"))
+                return Err(unsupported("this is an address of streams: listen there"));
             }
+        };
+        Ok(Self { kind, is_shared: false })
+    }
+
+    /// Takes over a socket that is bound already.
+    pub(super) fn adopt_udp(socket: std::net::UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { kind: Kind::udp(socket)?, is_shared: true })
+    }
+
+    /// Takes over a socket that is bound already. Its file belongs to whoever made it.
+    #[cfg(unix)]
+    pub(super) fn adopt_unix(socket: std::os::unix::net::UnixDatagram) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { kind: Kind::Unix(UnixSocket::adopt(socket)), is_shared: true })
+    }
+
+    pub(super) fn local(&self) -> io::Result<Address> {
+        match &self.kind {
+            Kind::Udp { socket, .. } => socket.local_addr().map(Address::udp),
+            #[cfg(unix)]
+            Kind::Unix(socket) => socket.local().map(Address::UnixDatagram),
         }
     }
 
@@ -49,25 +80,27 @@ impl Socket {
         self.source().register(registry, Token(token), both)
     }
 
+    /// Ends it. What is shared would stay in the poll if it were only closed.
+    pub(super) fn close(mut self, registry: &Registry) {
+        if self.is_shared
+            && let Err(error) = self.source().deregister(registry)
+        {
+            log::debug!("a socket was not in the poll: {error}");
+        }
+    }
+
     fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Udp { socket, .. } => socket,
+        match &mut self.kind {
+            Kind::Udp { socket, .. } => socket,
             #[cfg(unix)]
-            Self::Unix(socket) => socket.source(),
+            Kind::Unix(socket) => socket.source(),
         }
     }
 
     /// Receives one datagram. One that fills the buffer may have been cut to it, so there should
     /// be a byte more than any that is wanted.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Receive {
-        let result = loop {
-            let result = self.receive_once(buffer);
-            match result {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        match result {
+        match uninterrupted(|| self.receive_once(buffer)) {
             Ok((count, _)) if count >= buffer.len() => Receive::Truncated,
             Ok((count, from)) => Receive::Datagram { count, from },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Receive::Blocked,
@@ -77,29 +110,31 @@ impl Socket {
     }
 
     fn receive_once(&self, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
-        match self {
-            Self::Udp { socket, .. } => {
+        match &self.kind {
+            Kind::Udp { socket, .. } => {
                 socket.recv_from(buffer).map(|(count, from)| (count, Address::udp(from)))
             }
             #[cfg(unix)]
-            Self::Unix(socket) => socket.receive(buffer),
+            Kind::Unix(socket) => socket.receive(buffer),
         }
     }
 
     /// Sends one datagram.
     pub(super) fn send_to(&self, to: &Address, bytes: &[u8]) -> SendTo {
-        let result = loop {
-            match self.send_once(to, bytes) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
+        let mut result = uninterrupted(|| self.send_once(to, bytes));
+        if let (Kind::Udp { .. }, Err(error)) = (&self.kind, &result)
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            // News of one that was sent before and found nobody: see udp(7). This one was not
+            // tried.
+            result = uninterrupted(|| self.send_once(to, bytes));
+        }
         match result {
             Ok(_) => SendTo::Done(Dispatched::Sent),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self {
-                Self::Udp { .. } => SendTo::Blocked,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.kind {
+                Kind::Udp { .. } => SendTo::Blocked,
                 #[cfg(unix)]
-                Self::Unix(_) => SendTo::Done(Dispatched::NoRoom),
+                Kind::Unix(_) => SendTo::Done(Dispatched::NoRoom),
             },
             Err(error) if platform::is_no_room(&error) => SendTo::Done(Dispatched::NoRoom),
             Err(error) if platform::is_too_large(&error) => SendTo::Done(Dispatched::TooLarge),
@@ -108,18 +143,25 @@ impl Socket {
     }
 
     fn send_once(&self, to: &Address, bytes: &[u8]) -> io::Result<usize> {
-        match (self, to) {
-            (Self::Udp { socket, is_ipv6 }, Address::Udp(to)) => {
+        match (&self.kind, to) {
+            (Kind::Udp { socket, is_ipv6 }, Address::Udp(to)) => {
                 socket.send_to(bytes, reachable(to.socket(), *is_ipv6))
             }
             #[cfg(unix)]
-            (Self::Unix(socket), Address::UnixDatagram(to)) => socket.send_to(to, bytes),
+            (Kind::Unix(socket), Address::UnixDatagram(to)) => socket.send_to(to, bytes),
             _ => Err(unsupported("this kind of socket does not reach that kind of address")),
         }
     }
 }
 
-fn bind_udp(address: SocketAddr, options: &BindOptions) -> io::Result<(Socket, Address)> {
+impl Kind {
+    fn udp(socket: std::net::UdpSocket) -> io::Result<Self> {
+        let is_ipv6 = socket.local_addr()?.is_ipv6();
+        Ok(Self::Udp { socket: UdpSocket::from_std(socket), is_ipv6 })
+    }
+}
+
+fn bind_udp(address: SocketAddr, options: &BindOptions) -> io::Result<Kind> {
     let socket = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
@@ -131,9 +173,7 @@ fn bind_udp(address: SocketAddr, options: &BindOptions) -> io::Result<(Socket, A
     socket.set_broadcast(options.broadcast)?;
     set_buffers(&socket, options)?;
     socket.bind(&address.into())?;
-    let socket = mio::net::UdpSocket::from_std(socket.into());
-    let bound = socket.local_addr()?;
-    Ok((Socket::Udp { socket, is_ipv6: bound.is_ipv6() }, Address::udp(bound)))
+    Kind::udp(socket.into())
 }
 
 pub(super) fn set_buffers(socket: &RawSocket, options: &BindOptions) -> io::Result<()> {

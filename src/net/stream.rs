@@ -214,7 +214,7 @@ fn read(socket: &impl StreamSocket, buffer: &mut [u8], short_read_exhausts: bool
 }
 
 #[inline]
-fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -91,6 +91,25 @@ impl SystemNetwork {
         Ok((Stream::adopt_unix(socket)?, peer))
     }
 
+    pub(crate) fn adopt_udp_socket(
+        &self,
+        socket: std::net::UdpSocket,
+    ) -> io::Result<(Socket, Address)> {
+        let socket = Socket::adopt_udp(socket)?;
+        let local = socket.local()?;
+        Ok((socket, local))
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn adopt_unix_datagram(
+        &self,
+        socket: std::os::unix::net::UnixDatagram,
+    ) -> io::Result<(Socket, Address)> {
+        let socket = Socket::adopt_unix(socket)?;
+        let local = socket.local()?;
+        Ok((socket, local))
+    }
+
     fn add_listener(
         &mut self,
         mut listener: Listener,
@@ -238,7 +257,9 @@ impl Network for SystemNetwork {
     }
 
     fn bind(&mut self, address: &Address, options: &BindOptions) -> io::Result<(Socket, Address)> {
-        Socket::bind(address, options)
+        let socket = Socket::bind(address, options)?;
+        let local = socket.local()?;
+        Ok((socket, local))
     }
 
     fn register_socket(&mut self, socket: &mut Socket, token: usize) -> io::Result<()> {
@@ -254,7 +275,7 @@ impl Network for SystemNetwork {
     }
 
     fn close_socket(&mut self, socket: Socket) {
-        drop(socket);
+        socket.close(self.poll.registry());
     }
 
     fn take_stop_signals(&mut self) -> usize {

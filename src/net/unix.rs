@@ -27,7 +27,7 @@ pub(super) fn stream_address(name: &SocketAddr) -> Address {
 /// What the system calls `name`, for us.
 pub(super) fn from_system(name: &SocketAddr) -> UnixAddress {
     if let Some(path) = name.as_pathname() {
-        return UnixAddress::path(path).unwrap_or(const { UnixAddress::unnamed() });
+        return UnixAddress::path(path).unwrap_or(UnixAddress::unnamed());
     }
     platform::abstract_name(name).map_or(UnixAddress::unnamed(), UnixAddress::abstract_name)
 }
@@ -45,7 +45,8 @@ pub(super) fn to_system(address: &UnixAddress) -> io::Result<SockAddr> {
         }
     };
     SockAddr::unix(&name).map_err(|_| {
-        let length = name.as_os_str().len();
+        let nul = usize::from(address.as_path().is_none());
+        let length = name.as_os_str().len() - nul;
         let why = format!("the name has {length} bytes, more than a socket's may (107 on Linux)");
         io::Error::new(ErrorKind::InvalidInput, why)
     })

@@ -21,17 +21,20 @@ pub(crate) struct UnixSocket {
 }
 
 impl UnixSocket {
-    pub(super) fn bind(
-        name: &UnixAddress,
-        options: &BindOptions,
-    ) -> io::Result<(Self, UnixAddress)> {
+    pub(super) fn bind(name: &UnixAddress, options: &BindOptions) -> io::Result<Self> {
         let socket = RawSocket::new(Domain::UNIX, Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;
         set_buffers(&socket, options)?;
         let file = unix::bind(&socket, name)?;
-        let socket = UnixDatagram::from_std(socket.into());
-        let bound = unix::from_system(&socket.local_addr()?);
-        Ok((Self { file, socket }, bound))
+        Ok(Self { file, socket: UnixDatagram::from_std(socket.into()) })
+    }
+
+    pub(super) fn adopt(socket: std::os::unix::net::UnixDatagram) -> Self {
+        Self { file: None, socket: UnixDatagram::from_std(socket) }
+    }
+
+    pub(super) fn local(&self) -> io::Result<UnixAddress> {
+        self.socket.local_addr().map(|name| unix::from_system(&name))
     }
 
     pub(super) fn source(&mut self) -> &mut dyn Source {

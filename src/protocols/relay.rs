@@ -15,7 +15,7 @@
 //! * each has its own back-pressure. While more than [`Limits::high_water`] bytes wait for one
 //!   end, the other is not read from; reading goes on the other way round, or two programs that
 //!   each wait for the other to read would wait for ever. So a direction holds at most its mark
-//!   and one read;
+//!   and one read (and [`Limits::output`] must have room for both);
 //! * each is closed on its own. The end of one end's input is, behind the last byte, the end of
 //!   the other's output, and the answer still comes through.
 //!
@@ -104,9 +104,8 @@ pub fn pair() -> [Relay; 2] {
 /// One end of a relay.
 #[derive(Debug)]
 pub struct Relay {
-    /// Where the two ends find each other. Looked at when one begins or ends, and not in
-    /// between.
-    link: Arc<Mutex<[End; 2]>>,
+    /// Looked at when an end begins or ends, and not in between.
+    link: Link,
     /// Which of the two ends this is.
     side: usize,
     /// The other end's connection, once both are established.
@@ -133,8 +132,12 @@ enum End {
     Gone(Closing),
 }
 
-/// Tells an end who the other is.
-struct Joined(ConnectionId);
+/// Where the two ends find each other.
+type Link = Arc<Mutex<[End; 2]>>;
+
+/// Tells an end that the other is there. The link says who that is, and that it is meant: the
+/// connection may have been handed over to an end of another relay since.
+struct Joined(Link);
 
 impl Relay {
     fn ends(&self) -> MutexGuard<'_, [End; 2]> {
@@ -183,7 +186,7 @@ impl<S> Protocol<S> for Relay {
         drop(ends);
         match other {
             End::There(other) | End::Finished(other) => {
-                transport.notify(other, Box::new(Joined(transport.id())));
+                transport.notify(other, Box::new(Joined(Arc::clone(&self.link))));
                 self.meet(transport, other);
             }
             End::Absent => transport.pause_reading(),
@@ -214,8 +217,13 @@ impl<S> Protocol<S> for Relay {
         _: &mut S,
         message: Box<dyn Any + Send>,
     ) {
-        if let Ok(joined) = message.downcast::<Joined>() {
-            self.meet(transport, joined.0);
+        let is_ours =
+            |message: &Joined| self.partner.is_none() && Arc::ptr_eq(&message.0, &self.link);
+        if message.downcast_ref().is_some_and(is_ours) {
+            let other = self.ends()[1 - self.side];
+            if let End::There(other) | End::Finished(other) = other {
+                self.meet(transport, other);
+            }
         }
     }
 

@@ -185,6 +185,49 @@ impl<S> Transport<'_, S> {
     }
 }
 
+#[cfg(feature = "simulation")]
+impl<S> Transport<'_, S> {
+    /// Puts something around the protocol that was asked to take over in this call, if one was.
+    pub(crate) fn wrap_successor(
+        &mut self,
+        wrap: impl FnOnce(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
+    ) {
+        self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
+    }
+
+    /// How many requests wait: [`wrap_given`](Self::wrap_given) is told.
+    pub(crate) fn request_count(&self) -> usize {
+        self.desk.request_count()
+    }
+
+    /// Puts something around the protocols that were given away since there were so many
+    /// requests, to connections opened or handed over.
+    pub(crate) fn wrap_given(
+        &mut self,
+        since: usize,
+        wrap: impl Fn(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
+    ) {
+        let since = since.min(self.desk.requests.len());
+        let added = self.desk.requests.split_off(since);
+        self.desk.requests.extend(added.into_iter().map(|request| match request {
+            Request::Connect { address, protocol, limits } => {
+                Request::Connect { address, protocol: wrap(protocol), limits }
+            }
+            Request::ConnectByName { host, port, protocol, limits } => {
+                Request::ConnectByName { host, port, protocol: wrap(protocol), limits }
+            }
+            Request::HandOver { to, protocol } => {
+                Request::HandOver { to, protocol: wrap(protocol) }
+            }
+            request @ (Request::Send { .. }
+            | Request::Broadcast { .. }
+            | Request::Close { .. }
+            | Request::Notify { .. }
+            | Request::Release { .. }) => request,
+        }));
+    }
+}
+
 /// Who is talking, and others.
 impl<S> Transport<'_, S> {
     /// This connection's name, for others to reach it by.

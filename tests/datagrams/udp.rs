@@ -216,6 +216,38 @@ fn a_socket_is_reached_from_another_thread_and_its_port_is_free_when_it_has_ende
 }
 
 #[test]
+fn an_adopted_socket_is_served_and_leaves_the_poll_although_somebody_else_has_it_too() {
+    let mut event_loop = EventLoop::<()>::new().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let kept = socket.try_clone().unwrap();
+    let id = event_loop.adopt_udp_socket(socket, Echo, DatagramLimits::default()).unwrap();
+    let client = client(&local(&event_loop, id));
+    client.send(b"hello").unwrap();
+    settle(&mut event_loop);
+    assert_eq!(receive(&client), b"hello");
+    event_loop.close(id, Closing::Finish);
+    settle(&mut event_loop);
+    // It would be announced, if it were still there.
+    client.send(b"who hears this?").unwrap();
+    assert_eq!(event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap().events, 0);
+    assert_eq!(kept.recv(&mut [0; 100]).unwrap(), 15);
+}
+
+#[test]
+fn what_was_sent_before_and_found_nobody_is_no_error_of_a_connected_socket() {
+    let vacant = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // To a connected socket the system tells of an ICMP error, with its next call.
+    socket.connect(vacant).unwrap();
+    let mut event_loop = EventLoop::<()>::new().unwrap();
+    let to = vec![(Address::udp(vacant), b"anybody?".to_vec()); 10];
+    event_loop.adopt_udp_socket(socket, Sends(to), DatagramLimits::default()).unwrap();
+    settle(&mut event_loop);
+    let counts = counts(&event_loop);
+    assert_eq!((counts.sent, counts.failed, event_loop.stats().sockets), (10, 0, 1));
+}
+
+#[test]
 fn dropping_the_loop_frees_the_port() {
     let (event_loop, local) = echo("udp://127.0.0.1:0", BindOptions::default());
     drop(event_loop);

@@ -62,6 +62,32 @@ fn a_file_that_a_dead_socket_left_is_replaced_and_a_living_one_is_in_use() {
 }
 
 #[test]
+fn an_adopted_socket_s_file_belongs_to_who_made_it() {
+    let folder = TempDir::new().unwrap();
+    let server = at(&folder, "server");
+    let socket = UnixDatagram::bind(path(&server)).unwrap();
+    let mut event_loop = EventLoop::<()>::new().unwrap();
+    let id = event_loop.adopt_unix_datagram(socket, Echo, DatagramLimits::default()).unwrap();
+    assert_eq!(local(&event_loop, id), server);
+    let client = client(&at(&folder, "client"));
+    client.send_to(b"hello", path(&server)).unwrap();
+    settle(&mut event_loop);
+    assert_eq!(receive(&client), b"hello");
+    drop(event_loop);
+    assert!(path(&server).exists());
+}
+
+#[test]
+fn one_of_a_pair_hears_and_has_nobody_to_answer() {
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    let mut event_loop = EventLoop::<()>::new().unwrap();
+    event_loop.adopt_unix_datagram(ours, Echo, DatagramLimits::default()).unwrap();
+    theirs.send(b"hello").unwrap();
+    settle(&mut event_loop);
+    assert_eq!((counts(&event_loop).received, counts(&event_loop).failed), (1, 1));
+}
+
+#[test]
 fn a_sender_without_a_name_is_heard_and_cannot_be_answered() {
     let folder = TempDir::new().unwrap();
     let server = at(&folder, "server");

@@ -108,10 +108,13 @@ pub(crate) fn with_defaults(command: Command) -> Command {
             option.long("head-timeout").alias("message-timeout").help(help)
         })
     });
-    // Who only listens in a chat is silent for long, and that is in order.
-    command.mut_subcommand("chat", |chat| {
-        chat.mut_arg("idle_timeout", |option| option.default_value("1h"))
-            .mut_arg("first_byte_timeout", |option| option.default_value("1h"))
+    // Who only listens in a chat is silent for long, and so is who thinks before he types.
+    ["chat", "print"].iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |server| {
+            server
+                .mut_arg("idle_timeout", |option| option.default_value("1h"))
+                .mut_arg("first_byte_timeout", |option| option.default_value("1h"))
+        })
     })
 }
 
@@ -164,7 +167,7 @@ mod tests {
             let mut expected = Limits::default();
             match name {
                 "http" => expected = expected.idle(minute + minute / 4),
-                "chat" => expected = expected.idle(hour).first_byte(hour),
+                "chat" | "print" => expected = expected.idle(hour).first_byte(hour),
                 _ => {}
             }
             let to = if name == "proxy" { " --to 127.0.0.1:1" } else { "" };

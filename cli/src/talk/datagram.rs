@@ -136,10 +136,13 @@ impl DatagramProtocol<Talk> for Sender {
     }
 
     fn expired(&mut self, transport: &mut Transport<'_>, talk: &mut Talk) {
-        if self.is_over {
-            transport.finish();
-        } else {
+        if !self.is_over {
             self.say(transport, talk);
+        } else if transport.unsent() > 0 {
+            // Not everything was said after all.
+            transport.set_timeout(self.wait);
+        } else {
+            transport.finish();
         }
     }
 

@@ -25,6 +25,17 @@ impl Screen {
         output.flush()
     }
 
+    /// Nothing more comes: what was begun is shown as it is.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let mut output = io::stdout().lock();
+        self.finish_to(&mut output)?;
+        output.flush()
+    }
+
+    fn finish_to(&mut self, output: &mut impl Write) -> io::Result<()> {
+        write!(output, "{}", Escaped(&std::mem::take(&mut self.cut)))
+    }
+
     fn print_to(&mut self, output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         if !self.is_terminal {
             return output.write_all(bytes);
@@ -77,6 +88,7 @@ mod tests {
         for piece in pieces {
             screen.print_to(&mut output, piece).unwrap();
         }
+        screen.finish_to(&mut output).unwrap();
         output
     }
 
@@ -97,6 +109,7 @@ mod tests {
             }
         }
         assert_eq!(printed(true, &[b"\xff", b"\xe4x"]), b"\\xff\\xe4x");
+        assert_eq!(printed(true, &[b"cut \xe4\xbd"]), b"cut \\xe4\\xbd");
     }
 
     #[test]

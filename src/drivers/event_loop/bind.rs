@@ -2,7 +2,9 @@
 
 use super::EventLoop;
 use crate::net::BindOptions;
-use crate::sansio::{Address, ConnectionId, DatagramProtocol, DatagramSocket, Error};
+use crate::sansio::{
+    Address, ConnectionId, DatagramLimits, DatagramProtocol, DatagramSocket, Error,
+};
 
 /// Binding.
 impl<S: 'static> EventLoop<S> {
@@ -12,6 +14,9 @@ impl<S: 'static> EventLoop<S> {
     ///
     /// Gives the socket's name. [`close`](Self::close), [`notify`](super::Handle::notify) and
     /// their like reach it as they reach a connection.
+    ///
+    /// On a machine with several addresses bind each of them: what leaves a socket on `0.0.0.0`
+    /// or `[::]` has the address of its route, which may not be the one that was asked.
     ///
     /// # Errors
     ///
@@ -29,7 +34,7 @@ impl<S: 'static> EventLoop<S> {
         self.bind_with(address, BindOptions::default(), protocol)
     }
 
-    /// Binds with `options`, which may be just [`DatagramLimits`](crate::DatagramLimits).
+    /// Binds with `options`, which may be just [`DatagramLimits`].
     ///
     /// # Errors
     ///
@@ -45,6 +50,45 @@ impl<S: 'static> EventLoop<S> {
         Error: From<A::Error>,
     {
         self.engine.bind(&address.try_into()?, &options.into(), Box::new(protocol))
+    }
+
+    /// Takes over a UDP socket that is bound already, as one that a supervisor opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misuse`] for limits that cannot work, [`Error::Io`] where the poll refuses the
+    /// socket.
+    pub fn adopt_udp_socket(
+        &mut self,
+        socket: std::net::UdpSocket,
+        protocol: impl DatagramProtocol<S>,
+        limits: DatagramLimits,
+    ) -> Result<ConnectionId, Error> {
+        limits.check()?;
+        let bound = self.engine.network().adopt_udp_socket(socket);
+        bound
+            .and_then(|bound| self.engine.add_socket(bound, &limits, Box::new(protocol)))
+            .map_err(|error| Error::io("cannot adopt a socket", error))
+    }
+
+    /// Takes over a Unix datagram socket that is bound already. Its file, if it has one, belongs
+    /// to whoever made it, and stays. One of a pair has no name, so it hears and cannot answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt_udp_socket`](Self::adopt_udp_socket).
+    #[cfg(unix)]
+    pub fn adopt_unix_datagram(
+        &mut self,
+        socket: std::os::unix::net::UnixDatagram,
+        protocol: impl DatagramProtocol<S>,
+        limits: DatagramLimits,
+    ) -> Result<ConnectionId, Error> {
+        limits.check()?;
+        let bound = self.engine.network().adopt_unix_datagram(socket);
+        bound
+            .and_then(|bound| self.engine.add_socket(bound, &limits, Box::new(protocol)))
+            .map_err(|error| Error::io("cannot adopt a socket", error))
     }
 
     /// A datagram socket that is bound: its address with the real port, its counts.

@@ -106,6 +106,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         if let Some(drain) = &self.drain
             && drain.next_slot.is_none()
             && self.connections.len() + self.sockets.len() == 0
+            // They may ask for connections, which would be left open.
+            && !self.desk.has_requests()
         {
             self.ended = Some(Ended::Drained(drain.tally));
             self.drain = None;

@@ -41,7 +41,7 @@ pub struct Peer {
     pub listener: ListenerId,
 }
 
-pub(in super::super) type Factory<S> = Box<dyn FnMut(Peer) -> Box<dyn Protocol<S>> + Send>;
+pub(crate) type Factory<S> = Box<dyn FnMut(Peer) -> Box<dyn Protocol<S>> + Send>;
 
 /// Hides which protocol a factory makes.
 pub(super) fn boxed<S, P, F>(mut factory: F) -> Factory<S>
@@ -79,6 +79,9 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) until: Option<Instant>,
     /// Whether this turn has begun anything.
     pub(super) has_begun: bool,
+    /// Whether some kind of work may have come before what made it necessary: the time ended
+    /// the last round, or it began where the time had ended the one before.
+    pub(super) is_round_cut: bool,
     /// The kind of work that comes first in the next turn.
     pub(super) next_stage: usize,
     /// Who is being served. Still set when nobody is: a panic left the turn.
@@ -136,6 +139,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             crowd: 0,
             until: None,
             has_begun: false,
+            is_round_cut: false,
             next_stage: 0,
             serving: None,
             buffer: vec![0; config.read_size].into_boxed_slice(),
@@ -221,9 +225,12 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || !self.letters.is_empty()
             || self.is_accept_due()
             || self.is_poll_full
+            || self.is_round_cut
             || self.serving.is_some()
             || (!self.parked.is_empty() && !is_congested)
-            || self.sockets.has_work(is_congested);
+            || self.sockets.has_work(is_congested)
+            // Somebody can be ended for it, or goes on: what is held is held by somebody.
+            || self.is_overloaded();
         if has_work {
             return Deadline::Now;
         }

@@ -42,14 +42,16 @@ use crate::sansio::{
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
-use engine::Engine;
-#[cfg(unix)]
+pub(super) use engine::Engine;
+#[cfg(any(unix, feature = "simulation"))]
 pub(super) use engine::Factory;
 pub use engine::Peer;
 pub use handle::{Handle, HandleError};
 #[cfg(unix)]
 pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
+#[cfg(feature = "simulation")]
+pub(super) use tokens::of_connection as token_of;
 pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 
 /// An event loop: it listens, connects, and runs every connection from the thread that calls it.

@@ -10,6 +10,7 @@
 mod service;
 
 use std::collections::VecDeque;
+use std::io;
 use std::mem;
 use std::time::Instant;
 
@@ -19,8 +20,8 @@ use super::turn::Budget;
 use super::wheel::TimerWheel;
 use crate::net::{BindOptions, Network, Readiness};
 use crate::sansio::{
-    Address, CloseReason, ConnectionId, ConnectionMap, DatagramCounts, DatagramProtocol,
-    DatagramSocket, Error,
+    Address, CloseReason, ConnectionId, ConnectionMap, DatagramCounts, DatagramLimits,
+    DatagramProtocol, DatagramSocket, Error,
 };
 use service::Allowance;
 pub(super) use service::SocketInput;
@@ -203,19 +204,28 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> Result<ConnectionId, Error> {
         options.check()?;
         let refused = |error| Error::io(format!("cannot bind {address}"), error);
-        let (mut bound, local) = self.net.bind(address, options).map_err(refused)?;
+        let bound = self.net.bind(address, options).map_err(refused)?;
+        self.add_socket(bound, &options.limits, protocol).map_err(refused)
+    }
+
+    /// Adds a socket that is bound, with its address. Its protocol is told in the next turn.
+    pub(super) fn add_socket(
+        &mut self,
+        (mut bound, local): (N::Socket, Address),
+        limits: &DatagramLimits,
+        protocol: Box<dyn DatagramProtocol<S>>,
+    ) -> io::Result<ConnectionId> {
         let (net, mut registered) = (&mut self.net, Ok(()));
         let id = self.sockets.map.insert_with(|id| {
             let id = outside(id);
             registered = net.register_socket(&mut bound, tokens::of_connection(id));
-            let socket = DatagramSocket::new(id, protocol, local, options.limits.clone());
-            SocketEntry::new(socket, bound)
+            SocketEntry::new(DatagramSocket::new(id, protocol, local, limits.clone()), bound)
         });
         if let Err(error) = registered {
             self.sockets.map.remove(id);
-            return Err(refused(error));
+            return Err(error);
         }
-        let needed = options.limits.datagram.min(LARGEST_ANYWHERE) + 1;
+        let needed = limits.datagram.min(LARGEST_ANYWHERE) + 1;
         if self.sockets.buffer.len() < needed {
             self.sockets.buffer.resize(needed, 0);
         }

@@ -18,7 +18,7 @@ pub(super) const fn listener(token: usize, listeners: usize) -> Option<usize> {
 
 /// Where a token has no room for a generation it is the slot alone. Slots are freed only at the
 /// end of a round, when no event of theirs is left, so a stale one meets no new connection.
-pub(super) fn of_connection(id: ConnectionId) -> usize {
+pub(in crate::drivers) fn of_connection(id: ConnectionId) -> usize {
     if HAVE_ROOM { id.to_u64() as usize } else { id.slot() as usize }
 }
 

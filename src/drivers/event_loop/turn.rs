@@ -260,6 +260,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
         self.desk.set_time(now, wall_time);
         (self.until, self.has_begun) = (budget.until, false);
         self.close_panicked();
+        let first = self.next_stage;
+        self.is_round_cut = true;
         for _ in 0..STAGES {
             stages[self.next_stage](self, &budget, state);
             self.next_stage = (self.next_stage + 1) % STAGES;
@@ -267,7 +269,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 return self.sum_up();
             }
         }
-        self.next_stage = 0;
+        (self.next_stage, self.is_round_cut) = (0, first != 0);
         self.sum_up()
     }
 

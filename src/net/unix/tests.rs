@@ -137,7 +137,7 @@ fn a_name_as_long_as_the_system_takes_works_and_a_longer_one_says_how_long_it_is
     listen(&name(107), 1).unwrap();
     let error = listen(&name(108), 1).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("109 bytes"), "{error}");
+    assert!(error.to_string().contains("108 bytes"), "{error}");
     let long = named(Path::new(&format!("/tmp/{}", "x".repeat(200))));
     let error = connect(&long).unwrap_err();
     assert!(error.to_string().contains("205 bytes"), "{error}");

@@ -14,6 +14,7 @@ use crate::sansio::address::Address;
 use crate::sansio::closing::Closing;
 use crate::sansio::connection_id::{ConnectionId, ListenerId};
 use crate::sansio::desk::Desk;
+use crate::sansio::destination::Destination;
 use crate::sansio::limits::{Limits, after};
 use crate::sansio::protocol::Protocol;
 use crate::sansio::remote::Remote;
@@ -181,11 +182,15 @@ impl<S> DatagramTransport<'_, S> {
         self.desk.push_request(Request::Notify { to, message });
     }
 
-    /// Opens a connection to `address` on which `protocol` converses. Where that fails,
-    /// `protocol` gets `closed` alone, with the reason.
-    pub fn connect(&mut self, address: Address, protocol: impl Protocol<S>, limits: Limits) {
-        let (protocol, limits) = (Box::new(protocol), Box::new(limits));
-        self.desk.push_request(Request::Connect { address, protocol, limits });
+    /// Opens a connection to `to`, an address or a name, on which `protocol` converses. Where that
+    /// fails, `protocol` gets `closed` alone, with the reason.
+    pub fn connect(
+        &mut self,
+        to: impl Into<Destination>,
+        protocol: impl Protocol<S>,
+        limits: Limits,
+    ) {
+        self.desk.push_request(Request::connect(to.into(), Box::new(protocol), limits));
     }
 }
 

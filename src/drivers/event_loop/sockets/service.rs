@@ -203,6 +203,9 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
         if self.entry.socket.is_opening() {
             self.entry.socket.handle_opened(self.desk, self.state);
             self.note_callback("opened");
+            if self.is_time_up() {
+                return;
+            }
         }
         loop {
             let is_sent = self.flush(outgoing);

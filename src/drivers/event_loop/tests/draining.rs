@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::drivers::event_loop::{Drained, Ended};
+use crate::sansio::WhenFull;
 
 /// A rig with a drain under way is turned until it ends.
 fn drained(rig: &mut Rig) -> Drained {
@@ -214,6 +217,27 @@ fn who_connects_out_at_the_very_end_of_a_drain_keeps_it_from_ending_no_longer() 
     rig.engine.begin_drain(SECOND);
     assert_eq!(drained(&mut rig).aborted, 6);
     assert_eq!(rig.net.clock.now() - began, SECOND);
+}
+
+#[test]
+fn a_drain_does_not_end_before_what_was_asked_for_is_carried_out() {
+    let mut rig = Rig::new();
+    rig.listen(Limits::default(), |_| {
+        probe(|call, on, _| {
+            if let Call::Closed(_) = call {
+                on.send(on.id(), Bytes::from_static(b"too late"), WhenFull::Drop);
+                on.connect(address(), silent(), Limits::default());
+            }
+            0
+        })
+    });
+    rig.client();
+    rig.engine.begin_drain(Duration::ZERO);
+    let ended = (0..100).find_map(|_| rig.turn_within(Budget::default().requests(1)).ended);
+    let Some(Ended::Drained(drained)) = ended else { panic!("{:?}", rig.engine) };
+    assert_eq!(drained.aborted, 2, "it waits for the connection that was asked for last");
+    rig.settle();
+    assert_eq!(rig.open(), 0);
 }
 
 #[test]

@@ -124,6 +124,21 @@ fn p09_an_overload_that_ends_as_a_turn_s_time_does_is_followed_by_one_more_turn(
 }
 
 #[test]
+fn p09_an_overload_that_begins_as_a_turn_s_time_ends_is_followed_by_one_more_turn() {
+    let mut rig = rig(100 << 10);
+    let client = rig.client();
+    client.pipe().room = 0;
+    client.send([200]);
+    // To answer takes all the time there is: nobody is ended in this turn.
+    let turn = rig.turn_within(Budget::until(rig.net.clock.now()));
+    assert_eq!((turn.trouble, turn.closed), (None, 0));
+    assert_eq!(rig.engine.next_deadline(), Deadline::Now, "the loop must not sleep on it");
+    rig.settle();
+    assert_eq!(rig.seen.reasons, [CloseReason::Overloaded]);
+    assert_ne!(rig.engine.next_deadline(), Deadline::Now, "nothing spins");
+}
+
+#[test]
 fn p09_nothing_is_accepted_under_overload_and_all_are_after_it() {
     let mut rig = rig(100 << 10);
     let client = fat(&mut rig);

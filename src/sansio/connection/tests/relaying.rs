@@ -346,6 +346,28 @@ fn an_end_that_was_handed_over_hears_no_more_of_its_partner() {
 }
 
 #[test]
+fn an_end_that_is_handed_over_while_its_partner_arrives_has_another_partner() {
+    let mut table = Table::new();
+    let [first, late] = relay::pair();
+    let [taken, other] = relay::pair();
+    table.open(limits(), first);
+    table.open(limits(), listener());
+    // What is asked first is done first: the late one finds nobody of its own.
+    table.ask(1, |transport| transport.hand_over(id(0), taken));
+    table.open(limits(), late);
+    table.open(limits(), other);
+    table.run();
+    for (from, to) in [(0, 3), (3, 0)] {
+        table.receive(from, "hello");
+        table.run();
+        assert_eq!(table.got(to), "hello");
+    }
+    table.receive(2, "is anybody there");
+    table.run();
+    assert_eq!((table.got(0), &table.ends[2].wire[..]), ("hello", RESET));
+}
+
+#[test]
 fn a_stranger_cannot_join_a_relay() {
     let mut table = coupled();
     table.open(limits(), listener());

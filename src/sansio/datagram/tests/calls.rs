@@ -141,7 +141,7 @@ fn what_is_asked_of_others_is_a_request_like_any_other() {
         transport.broadcast(ListenerId::new(0), Bytes::from_static(b"x"), WhenFull::Drop);
         transport.notify(other, Box::new(()));
         transport.close(other, Closing::Finish);
-        transport.connect("192.0.2.1:1".parse().unwrap(), Nobody, Limits::default());
+        transport.connect("192.0.2.1:1".parse::<Address>().unwrap(), Nobody, Limits::default());
     });
     let asked: Vec<_> = std::iter::from_fn(|| table.desk.poll_request()).collect();
     // It has no peer to be paused for another's sake.

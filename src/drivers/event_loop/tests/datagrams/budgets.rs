@@ -142,9 +142,7 @@ fn a_turn_begins_no_callback_after_its_time_and_does_one_thing_at_least() {
         let mut rig = Rig::new();
         let clock = rig.net.clock.clone();
         rig.bind(DatagramLimits::default(), post(|_, _, _| {}).costing(&clock, MILLISECOND));
-        rig.settle();
         (0..20).for_each(|_| rig.net.deliver(0, &sender(1), "x"));
-        rig.seen.calls.clear();
         let mut turns = 0;
         while rig.count("received") < 20 {
             let before = rig.seen.calls.len();
