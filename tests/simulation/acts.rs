@@ -166,7 +166,7 @@ pub(crate) fn chat(guests: usize, lines: usize, dice: &mut Dice, may_be_rude: bo
     };
     let guest = |guest: usize| {
         let script = script().until("begin\n");
-        let is_rude = may_be_rude && dice.one_in(3);
+        let is_rude = may_be_rude && (guest == 0 || dice.one_in(4));
         let script = if is_rude { script.stop_reading() } else { script };
         let script = script.send(say(guest));
         let script =

@@ -175,7 +175,7 @@ impl DatagramProtocol<Hall> for Mirror {
 }
 
 pub(crate) fn tool_limits() -> Limits {
-    Limits::default().output(200_000).linger(5000).connections(4)
+    Limits::default().output(200_000).linger(5000).connections(2)
 }
 
 /// Does what a line says.

@@ -17,7 +17,7 @@ use coverage::Coverage;
 use switchboard::simulation::{Failure, seeds};
 
 /// So many seeds reach everything that must be reached.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 80;
 
 /// Seeds with which something was found in the project, each with what it was. A change of the
 /// scenario may change what they do; each finding has a test of its own beside the code.
@@ -51,15 +51,13 @@ fn one_seed_gives_one_trace_and_another_seed_another() {
     assert_ne!(first.1, other.1);
 }
 
-/// A change of what the loop asks of its network changes this, and so does one of the scenario or
-/// of the simulation itself: then the message has the new number. What must not change it is the
-/// machine, the profile or the day.
+/// A change of what the loop asks of its network changes this number, and so does one of the
+/// simulation: then the message has the new one. What must not change it is the machine, the
+/// profile, the features or the day.
 #[test]
 fn a_trace_is_the_same_in_every_build() {
-    silence_intended_panics();
-    let digest = |seed| play::mixed_with_trace(seed).unwrap().trace_digest();
-    let digests = (0..8).map(digest).fold(0, |sum: u64, digest| sum.rotate_left(7) ^ digest);
-    assert_eq!(digests, 0xc733_35c8_b14b_90c7, "{digests:#018x}");
+    let digests = (0..8).fold(0, |sum: u64, seed| sum.rotate_left(7) ^ play::quiet_trace(seed));
+    assert_eq!(digests, 0xfd1c_03df_d22c_47f3, "it is {digests:#018x} now");
 }
 
 /// The tool panics when it is asked to, and the loop goes on.
