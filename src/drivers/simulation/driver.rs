@@ -182,12 +182,16 @@ impl<S: 'static> Simulation<S> {
         let before = self.engine.next_deadline();
         let witness = Witness { seed: self.seed, ledger: self.ledger.clone(), is_needed: true };
         let turned = self.engine.turn(wait, budget, state);
+        let checked = match turned {
+            Ok(turn) => {
+                self.is_draining &= turn.ended.is_none();
+                self.note_turn(&turn, &budget);
+                self.check_turn(&turn, before).map(|()| turn)
+            }
+            Err(error) => Err(self.failure(format!("the poll failed: {error}"))),
+        };
         witness.leave();
-        let turn = turned.map_err(|error| self.failure(format!("the poll failed: {error}")))?;
-        self.is_draining &= turn.ended.is_none();
-        self.note_turn(&turn, &budget);
-        self.check_turn(&turn, before)?;
-        Ok(turn)
+        checked
     }
 
     fn run_until(
