@@ -31,10 +31,15 @@ step "clippy: workspace" \
 if [ "$quick" = no ]; then
     step "clippy: library without features" \
         cargo clippy --package switchboard --all-targets --no-default-features -- -D warnings
-    for feature in http signals; do
+    for feature in http signals simulation; do
         step "clippy: library with '$feature' alone" \
             cargo clippy --package switchboard --all-targets --no-default-features --features "$feature" -- -D warnings
     done
+    step "clippy: forks without features" \
+        cargo clippy --package switchboard-forks --all-targets --no-default-features -- -D warnings
+    step "clippy: on mio's poll(2)" \
+        env RUSTFLAGS="--cfg mio_unsupported_force_poll_poll" CARGO_TARGET_DIR=target/poll \
+        cargo clippy --workspace --all-targets -- -D warnings
     step "clippy: workspace with all features" \
         cargo clippy --workspace --all-targets --all-features -- -D warnings
 fi
@@ -42,6 +47,11 @@ fi
 # Documentation tests are part of it.
 step "tests" \
     cargo test --workspace
+if [ "$quick" = no ]; then
+    step "tests: on mio's poll(2)" \
+        env RUSTFLAGS="--cfg mio_unsupported_force_poll_poll" CARGO_TARGET_DIR=target/poll \
+        cargo test --workspace
+fi
 
 step "rustdoc" \
     env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features

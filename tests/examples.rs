@@ -13,8 +13,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use programs::{Client, Program};
 
 #[test]
-fn every_example_is_short_says_how_to_run_it_and_is_tested() {
+fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let table = fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "rs") {
@@ -28,6 +29,7 @@ fn every_example_is_short_says_how_to_run_it_and_is_tested() {
         assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
         let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
         assert!(has_test, "{name} has no test here, whose name begins with it");
+        assert!(table.contains(&format!("]({name}.rs)")), "{name} has no row in README.md");
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn run(service: &str, options: Options) -> Result<(), Box<dyn Error>>
         "later" => serve(options, |_| Later),
         "shout" => serve(options, |_| Shout),
         "stuck" => serve(options, |_| Stuck),
+        "steps" => serve(options, |_| Steps),
         _ => Err("no such service".into()),
     }
 }
@@ -268,6 +269,25 @@ impl Protocol<()> for Shout {
     ) -> usize {
         transport.broadcast(bytes.to_vec().into(), WhenFull::Drop);
         bytes.len()
+    }
+}
+
+/// Answers a byte at a time, giving way after each; at a `!` it becomes [`Upper`].
+struct Steps;
+
+impl Protocol<()> for Steps {
+    fn received(
+        &mut self,
+        transport: &mut Transport<'_, ()>,
+        (): &mut (),
+        bytes: Bytes<'_>,
+    ) -> usize {
+        transport.write(&[bytes[0], b'.']);
+        if bytes[0] == b'!' {
+            transport.become_protocol(Told(Upper::default()));
+        }
+        transport.yield_now();
+        1
     }
 }
 

@@ -16,6 +16,7 @@
 //! | slow work in a callback | holds up all | holds up one | holds up one |
 //! | [`Handle`](crate::Handle): drain, stop, `stats` | yes | yes | yes |
 //! | `Handle`: messages, work, connections | yes | no | no |
+//! | datagrams: `bind` | done | refused: `listen` says that there are no streams | the same |
 //! | a bound for the memory of all together | `Config::memory` | the sum of `Limits` | the sum of `Limits` |
 //! | a panic in a callback | leaves `run`, or closes that connection | the same | closes that connection |
 //!

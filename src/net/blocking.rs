@@ -46,8 +46,7 @@ impl Stream {
 }
 
 impl Listener {
-    /// Listens on `address`. Gives the address that was
-    /// bound, with its real port.
+    /// Listens on `address`. Gives the address that was bound, with its real port.
     pub(crate) fn open(address: &Address, options: &ListenOptions) -> io::Result<(Self, Address)> {
         let listener = Self::bind(address, options)?;
         let bound = listener.local()?;

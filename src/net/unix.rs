@@ -60,9 +60,21 @@ pub(super) fn listen(
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     let file = bind(&socket, address)?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    begin_to_listen(&socket, file.as_ref(), backlog)?;
     Ok((UnixListener::from_std(socket.into()), file))
 }
+
+/// Until it listens, a socket that is bound looks like one that was left behind. Whoever loses
+/// its file to another that begins in that moment should know, or it is deaf for ever.
+fn begin_to_listen(socket: &Socket, file: Option<&SocketFile>, backlog: u32) -> io::Result<()> {
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    if file.is_some_and(|file| !file.is_there()) {
+        return Err(io::Error::new(ErrorKind::AddrInUse, OVERTAKEN));
+    }
+    Ok(())
+}
+
+const OVERTAKEN: &str = "somebody else has just begun to listen there";
 
 /// Connects, if there is room among those that wait to be accepted. If not, the system announces
 /// nothing when there is: it gives `None`, and is to be tried again.
@@ -78,8 +90,8 @@ pub(super) fn connect(address: &UnixAddress) -> io::Result<Option<UnixStream>> {
 
 /// Binds `socket` to `address`. A file that a server which is gone left behind is replaced.
 ///
-/// Two servers that find the same such file at the same instant may each replace it; the one
-/// that does so last is connected to.
+/// Two servers that find the same such file at the same instant may each replace it. The one
+/// that does so last is connected to, and mostly the other is told: see [`begin_to_listen`].
 pub(super) fn bind(socket: &Socket, address: &UnixAddress) -> io::Result<Option<SocketFile>> {
     let name = to_system(address)?;
     let bound = socket.bind(&name);
@@ -114,7 +126,7 @@ fn remove_stale(path: &Path, name: &SockAddr) -> io::Result<()> {
     // Whoever was faster has another file there by now.
     match look(path)? {
         Some(now) if number(&now) == number(&found) => fs::remove_file(path),
-        Some(_) => in_use("somebody else has just begun to listen there"),
+        Some(_) => in_use(OVERTAKEN),
         None => Ok(()),
     }
 }
@@ -150,6 +162,10 @@ impl SocketFile {
         let path = path::absolute(path).ok()?;
         let number = number(&look(&path).ok()??);
         Some(Self { path, number, process: process::id() })
+    }
+
+    fn is_there(&self) -> bool {
+        look(&self.path).is_ok_and(|now| now.is_some_and(|now| number(&now) == self.number))
     }
 }
 

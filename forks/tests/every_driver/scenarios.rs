@@ -46,6 +46,18 @@ scenarios! {
         assert_eq!(caller.rest(), b"AND AN UNFINISHED ONE");
     }, [(1, "finished")], "";
 
+    what_gives_way_goes_on_and_its_successor_gets_the_rest: "steps" [], |stage| {
+        let mut caller = stage.caller();
+        caller.says("ab!one\ntwo");
+        caller.hears("a.b.!.ONE\n");
+        caller.finishes();
+        assert_eq!(caller.rest(), b"TWO");
+        let mut hasty = stage.caller();
+        hasty.says("cdefg");
+        hasty.finishes();
+        assert_eq!(hasty.rest(), b"c.d.e.f.g.");
+    }, [(2, "finished")], "";
+
     a_client_that_has_finished_still_gets_its_answer: "length" [], |stage| {
         let mut caller = stage.caller();
         caller.says(&"x".repeat(300_000));

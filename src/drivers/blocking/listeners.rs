@@ -55,6 +55,8 @@ struct Line<S> {
     /// Whether it was said that peers wait because this listener is at its limit; said again
     /// after nobody did.
     is_limit_told: bool,
+    /// How often in a row accepting failed for reasons of its own.
+    failures: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -97,15 +99,15 @@ impl<S: 'static> Listeners<S> {
         let is_wildcard = address.socket().is_some_and(|address| address.ip().is_unspecified());
         let local = (!is_wildcard).then(|| address.clone());
         let origin = Arc::new(Origin::accepted(id, local, options.limits.clone()));
-        let (is_ready, is_limit_told) = (true, false);
         self.lines.push(Line {
             socket,
             address,
             factory,
             origin,
             open: 0,
-            is_ready,
-            is_limit_told,
+            is_ready: true,
+            is_limit_told: false,
+            failures: 0,
         });
         Ok(id)
     }
@@ -168,28 +170,46 @@ impl<S: 'static> Listeners<S> {
             // Each in its turn, so that no listener's crowd keeps another's waiting.
             let number = self.next % count;
             self.next = number + 1;
-            let mut failures = 0;
-            while self.wants_peer(number) && failures < MOST_FAILURES {
-                match self.lines[number].socket.take_peer() {
-                    Accept::Peer(stream, peer) => {
-                        if let Some(call) = self.take_peer(number, stream, peer, terms) {
-                            return Some(call);
-                        }
+            match self.accept_from(number, terms, now) {
+                Some(call) => return Some(call),
+                None if self.rests_until.is_some() => return None,
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Takes one peer of one listener; those that are turned away are not for ever.
+    fn accept_from(&mut self, number: usize, terms: &Arc<Terms>, now: Instant) -> Option<Call<S>> {
+        for _ in 0..MOST_TURNED_AWAY {
+            if !self.wants_peer(number) {
+                return None;
+            }
+            let line = &mut self.lines[number];
+            let outcome = line.socket.take_peer();
+            if !matches!(outcome, Accept::Skipped) {
+                line.failures = 0;
+            }
+            match outcome {
+                Accept::Peer(stream, peer) => {
+                    if let Some(call) = self.take_peer(number, stream, peer, terms) {
+                        return Some(call);
                     }
-                    Accept::Skipped => failures += 1,
-                    Accept::Blocked => {
-                        (self.lines[number].is_ready, self.lines[number].is_limit_told) =
-                            (false, false);
-                    }
-                    Accept::Exhausted(error) => {
+                }
+                Accept::Skipped => {
+                    line.failures += 1;
+                    if line.failures >= MOST_FAILURES {
+                        line.failures = 0;
+                        let error = io::Error::other("it fails, again and again");
                         self.rest(&error, terms.config.accept_rest, now);
                         return None;
                     }
                 }
-            }
-            if failures >= MOST_FAILURES {
-                let error = io::Error::other("accepting fails, again and again");
-                self.rest(&error, terms.config.accept_rest, now);
+                Accept::Blocked => (line.is_ready, line.is_limit_told) = (false, false),
+                Accept::Exhausted(error) => {
+                    self.rest(&error, terms.config.accept_rest, now);
+                    return None;
+                }
             }
         }
         None
@@ -280,6 +300,9 @@ impl<S: 'static> Listeners<S> {
 
 /// At most one line in the log for so long, however often accepting fails.
 const LOG_REST: Duration = Duration::from_secs(10);
+
+/// So many peers are turned away before other things are looked at.
+const MOST_TURNED_AWAY: u32 = 64;
 
 /// More peers than that in a row are not gone before they are accepted.
 const MOST_FAILURES: u32 = 1024;

@@ -183,3 +183,15 @@ fn what_cannot_work_is_refused_when_it_is_set_up() {
     assert_eq!(refusal(config().mailbox(0), limits()), least("mailbox", 0, 1));
     assert_eq!(refusal(config().stack_size(1), limits()), least("stack_size", 1, 64 << 10));
 }
+
+#[test]
+fn an_address_without_streams_is_refused() {
+    let mut operator = Operator::<()>::new(Driver::Threads, Config::default());
+    for address in ["udp://127.0.0.1:0", "unixgram:@switchboard-test"] {
+        let address = address.parse().unwrap();
+        let refused = operator.listen(&address, &ListenOptions::default(), |_| Echo).unwrap_err();
+        let Error::Io { source, attempt } = refused else { panic!("{refused}") };
+        assert_eq!(source.kind(), ErrorKind::Unsupported);
+        assert_eq!(attempt, format!("cannot listen on {address}"));
+    }
+}

@@ -34,7 +34,7 @@ impl<S: 'static> EventLoop<S> {
         self.bind_with(address, BindOptions::default(), protocol)
     }
 
-    /// Binds with `options`, which may be just [`DatagramLimits`](crate::DatagramLimits).
+    /// Binds with `options`, which may be just [`DatagramLimits`].
     ///
     /// # Errors
     ///

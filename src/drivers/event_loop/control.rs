@@ -8,10 +8,11 @@ use bytes::Bytes;
 
 use super::entry::Entry;
 use super::mailbox::Mailbox;
+use super::sockets::Sockets;
 use super::stats::Stats;
 use crate::sansio::{
-    Closing, Connection, ConnectionId, ConnectionMap, Desk, Destination, Limits, ListenerId,
-    Protocol, Request, WhenFull,
+    Closing, Connection, ConnectionId, ConnectionMap, DatagramCounts, Desk, Destination, Limits,
+    ListenerId, Protocol, Request, WhenFull,
 };
 
 /// Reaches into the loop between callbacks: for work that was [posted](super::Handle::post), and
@@ -21,6 +22,7 @@ use crate::sansio::{
 pub struct Control<'a, S> {
     pub(super) desk: &'a mut Desk<S>,
     pub(super) connections: &'a dyn Visit<S>,
+    pub(super) sockets: &'a dyn Count,
     pub(super) stats: &'a Stats,
     pub(super) mailbox: &'a Mailbox<S>,
 }
@@ -77,8 +79,11 @@ impl<S> Control<'_, S> {
 
     /// What the loop has done so far, but for the turn that is under way.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
-        self.stats
+    pub fn stats(&self) -> Stats {
+        let mut open = 0;
+        self.visit(&mut |_| open += 1);
+        let (sockets, datagrams) = self.sockets.count();
+        Stats { open, held: self.desk.held(), sockets, datagrams, ..self.stats.clone() }
     }
 
     /// The time of this turn.
@@ -113,5 +118,17 @@ pub(super) trait Visit<S> {
 impl<S, T> Visit<S> for ConnectionMap<Entry<S, T>> {
     fn visit(&self, visit: &mut dyn FnMut(&Connection<S>)) {
         self.iter().for_each(|(_, entry)| visit(&entry.connection));
+    }
+}
+
+/// The datagram sockets of a loop, whatever the system calls them.
+pub(super) trait Count {
+    /// How many there are, and what became of their datagrams.
+    fn count(&self) -> (usize, DatagramCounts);
+}
+
+impl<S: 'static, T> Count for Sockets<S, T> {
+    fn count(&self) -> (usize, DatagramCounts) {
+        (self.len(), self.counts())
     }
 }

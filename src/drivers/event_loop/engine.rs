@@ -292,6 +292,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         Control {
             desk: &mut self.desk,
             connections: &self.connections,
+            sockets: &self.sockets,
             stats: &self.stats,
             mailbox: &self.mailbox,
         }

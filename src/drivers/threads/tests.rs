@@ -105,7 +105,9 @@ fn each_client_has_its_echo_and_a_finish_is_a_finish() {
     for _ in 0..5 {
         assert_eq!(reasons.recv_timeout(PATIENCE), Ok(CloseReason::Finished));
     }
-    assert_eq!(server.drained(), Drained::default());
+    // Those whose threads were not joined yet are counted in the drain.
+    let drained = server.drained();
+    assert_eq!((drained.aborted, drained.otherwise), (0, 0));
 }
 
 #[test]

@@ -118,6 +118,18 @@ fn a_file_that_is_somebody_else_s_by_now_stays() {
 }
 
 #[test]
+fn a_server_whose_file_was_taken_before_it_listened_says_so_and_leaves_the_other_s_alone() {
+    let (_folder, path) = folder();
+    let early = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let file = bind(&early, &named(&path)).unwrap();
+    let (_late, _file) = listen(&named(&path), 1).expect("nobody answers yet");
+    let error = begin_to_listen(&early, file.as_ref(), 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    drop(file);
+    std_unix::UnixStream::connect(&path).expect("the late one listens");
+}
+
+#[test]
 fn a_fork_does_not_remove_the_file_of_its_parent() {
     let (_folder, path) = folder();
     let (_socket, file) = listen(&named(&path), 1).unwrap();

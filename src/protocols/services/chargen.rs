@@ -12,8 +12,9 @@ use crate::sansio::{Address, DatagramProtocol, DatagramTransport, Protocol, Tran
 /// the 95 that ASCII can print.
 ///
 /// What it hears is thrown away, also while it waits for its reader. The peer's end is its end,
-/// after what was begun. A peer that does not read costs no more than [`Limits::high_water`](crate::Limits::high_water) in shared
-/// bytes, and is reset by [`Limits::write_stall`](crate::Limits::write_stall).
+/// after what was begun. A peer that does not read costs a little more than
+/// [`Limits::high_water`](crate::Limits::high_water) in bytes that all share, and is reset by
+/// [`Limits::write_stall`](crate::Limits::write_stall).
 ///
 /// A datagram is answered by one. The RFC gives it a random length from 0 to 512 characters;
 /// this one is as long as what it answers, and no longer than 512, so that forging a sender wins

@@ -39,7 +39,9 @@
 //!   sender whose port is privileged, as those of the RFCs are, or is the very port that the
 //!   service itself has, is not answered.
 //!
-//! That leaves them harmless, and not useful: do not offer them to the whole internet.
+//! What is left of the second: two services that both have an unprivileged port, and not the same
+//! one, can still be made to talk to each other, a datagram at a time. They are for a network that
+//! you know, and not for the whole internet.
 
 mod chargen;
 mod daytime;

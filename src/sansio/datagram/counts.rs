@@ -18,15 +18,17 @@ pub struct DatagramCounts {
     pub receive_errors: u64,
     /// Taken by the system.
     pub sent: u64,
-    /// Dropped for want of room in the queue: the new ones or the oldest, as
-    /// [`DropPolicy`](super::DropPolicy) says.
+    /// Dropped for want of room in the queue, the new ones or the oldest, as
+    /// [`DropPolicy`](super::DropPolicy) says; also because the loop held too much, or the socket
+    /// was aborted.
     pub dropped: u64,
     /// Dropped because they waited longer than
     /// [`DatagramLimits::queue_time`](super::DatagramLimits::queue_time).
     pub expired: u64,
     /// Refused for their size, by us or by the system.
     pub too_large: u64,
-    /// Refused by the system for another reason, such as that nobody has the address.
+    /// Refused for another reason: by the system, such as that nobody has the address, or by us,
+    /// because there is none, or this socket cannot reach it.
     pub failed: u64,
 }
 

@@ -1,11 +1,13 @@
 //! Datagrams on their way out, oldest first.
 //!
-//! Two lists, each ordered by age. What may be sent is in `ready`. A receiver that has no room,
-//! and of which the system will not say when it has, rests for a little: its datagrams are in
-//! `resting`, all of them, so that their order is kept and nobody else waits for them.
+//! Two lists, each ordered by age. What is to be sent is in `ready`. A receiver that has no room,
+//! and of which the system will not say when it has, rests for a little: each of its datagrams
+//! goes to `resting` when it would be next, so that their order is kept and nobody else waits for
+//! them. However many receivers rest, sending one datagram is a few steps.
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,8 +35,12 @@ pub(super) struct Datagram {
 
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// The first is for nobody who rests.
     ready: VecDeque<Datagram>,
+    /// For those who rest alone, and older than what is for the same address in `ready`.
     resting: VecDeque<Datagram>,
+    /// Who rests. Empty when nothing does.
+    full: Addresses,
     /// When the resting ones are tried again. Set exactly while there are any.
     retry_at: Option<Instant>,
     /// How long whoever is next without room rests: longer each time, until a datagram is sent
@@ -44,11 +50,16 @@ pub(super) struct Outbox {
     bytes: usize,
 }
 
+/// A set with a hash that has no secret, for there is no randomness in this room. Whoever picks
+/// addresses that collide slows a queue of bounded length.
+type Addresses = HashSet<Address, BuildHasherDefault<DefaultHasher>>;
+
 impl Outbox {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             ready: VecDeque::new(),
             resting: VecDeque::new(),
+            full: Addresses::default(),
             retry_at: None,
             rest: SHORTEST_REST,
             bytes: 0,
@@ -74,18 +85,24 @@ impl Outbox {
 
     pub(super) fn push(&mut self, datagram: Datagram) {
         self.bytes += datagram.bytes.len();
-        let list = if self.rests(&datagram.to) { &mut self.resting } else { &mut self.ready };
-        list.push_back(datagram);
+        self.ready.push_back(datagram);
+        self.settle_front();
     }
 
-    fn rests(&self, address: &Address) -> bool {
-        self.resting.iter().any(|datagram| datagram.to == *address)
+    /// Puts aside what is next and for somebody who rests.
+    fn settle_front(&mut self) {
+        while let Some(front) = self.ready.front()
+            && self.full.contains(&front.to)
+        {
+            self.resting.extend(self.ready.pop_front());
+        }
     }
 
     /// Takes out what [`front`](Self::front) showed.
     pub(super) fn pop_front(&mut self) -> Option<Datagram> {
         let datagram = self.ready.pop_front()?;
         self.bytes -= datagram.bytes.len();
+        self.settle_front();
         Some(datagram)
     }
 
@@ -98,7 +115,11 @@ impl Outbox {
         let list = if is_resting { &mut self.resting } else { &mut self.ready };
         let datagram = list.pop_front()?;
         self.bytes -= datagram.bytes.len();
-        self.forget_retry();
+        if self.resting.is_empty() {
+            self.full.clear();
+            self.retry_at = None;
+        }
+        self.settle_front();
         Some(datagram)
     }
 
@@ -120,10 +141,8 @@ impl Outbox {
     /// The receiver of the front has no room: what is for it rests.
     pub(super) fn rest_front(&mut self, now: Instant) {
         let Some(front) = self.ready.front() else { return };
-        let to = front.to.clone();
-        let (its, others) = self.ready.drain(..).partition(|datagram| datagram.to == to);
-        self.ready = others;
-        self.resting = merged(std::mem::take(&mut self.resting), its);
+        self.full.insert(front.to.clone());
+        self.settle_front();
         if self.retry_at.is_none() {
             self.retry_at = Some(after(now, self.rest));
             self.rest = (self.rest * 2).min(LONGEST_REST);
@@ -141,14 +160,9 @@ impl Outbox {
     pub(super) fn wake(&mut self, now: Instant) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
+            self.full.clear();
             let resting = std::mem::take(&mut self.resting);
             self.ready = merged(resting, std::mem::take(&mut self.ready));
-        }
-    }
-
-    fn forget_retry(&mut self) {
-        if self.resting.is_empty() {
-            self.retry_at = None;
         }
     }
 
@@ -166,7 +180,10 @@ impl Outbox {
         assert_eq!(self.retry_at.is_some(), !self.resting.is_empty(), "who rests is woken");
         assert!(self.ready.iter().is_sorted_by_key(|datagram| datagram.since), "oldest first");
         assert!(self.resting.iter().is_sorted_by_key(|datagram| datagram.since), "oldest first");
-        assert!(!self.ready.iter().any(|datagram| self.rests(&datagram.to)), "none overtakes");
+        assert_eq!(self.full.is_empty(), self.resting.is_empty(), "who rests is known");
+        let is_full = |datagram: &Datagram| self.full.contains(&datagram.to);
+        assert!(self.resting.iter().all(is_full), "nobody else rests");
+        assert!(!self.ready.front().is_some_and(is_full), "none overtakes");
     }
 }
 

@@ -199,7 +199,8 @@ fn control_reaches_everything_that_a_transport_does() {
             control.notify(ids[0], Box::new(7));
             control.close(ids[1], Closing::Finish);
             control.connect(address(), silent(), Limits::default());
-            assert_eq!((control.stats().accepted, seen.calls.len()), (2, 2));
+            let stats = control.stats();
+            assert_eq!((stats.accepted, stats.open, seen.calls.len()), (2, 2, 2));
         })
         .unwrap();
     rig.settle();

@@ -137,6 +137,27 @@ fn a_receiver_that_never_has_room_is_tried_less_and_less_often_until_its_time_is
 }
 
 #[test]
+fn a_thousand_receivers_without_room_each_rest_and_each_keep_their_order() {
+    let limits = DatagramLimits::default().queue_datagrams(3000);
+    let mut table = Table::silent(limits);
+    table.ask(|transport| {
+        for text in [b"a", b"b"] {
+            (1..=1000).for_each(|to| assert!(transport.send_to(&peer(to), text).is_queued()));
+        }
+        transport.send_to(&peer(1001), b"c");
+    });
+    for to in 1..=1000 {
+        assert_eq!(table.dispatch(Dispatched::NoRoom), Some((peer(to), b"a".to_vec())));
+    }
+    assert_eq!(table.texts(), ["c"]);
+    table.pass(Duration::from_millis(1));
+    table.deadlines();
+    let texts = table.texts();
+    assert!(texts[..1000].iter().all(|text| text == "a"));
+    assert!(texts.len() == 2000 && texts[1000..].iter().all(|text| text == "b"));
+}
+
+#[test]
 fn the_oldest_gives_way_also_where_it_rests() {
     let mut table = Table::silent(tight(DropPolicy::Oldest));
     table.send(&peer(1), b"a");
