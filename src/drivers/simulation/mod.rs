@@ -4,7 +4,7 @@
 //! network in virtual time. This is the real engine (the turn, the accept machine, the timer
 //! wheel, the ready list) over simulated sockets: what passes here is what runs. One 64-bit seed
 //! decides everything that is left to chance, so whatever happens once can be seen again. It must
-//! never read a clock, wait, or open a socket.
+//! never wait, open a socket, or let the time of day decide anything.
 //!
 //! # A protocol in twenty lines
 //!

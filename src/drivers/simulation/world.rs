@@ -116,6 +116,7 @@ impl World {
         let mut dice = Dice::new(seed);
         let can_send_file = dice.one_in(2);
         Self {
+            // An Instant can only be had from a clock. Nothing depends on which one it is.
             beginning: (ManualClock::new().now(), SystemTime::UNIX_EPOCH + WALL_CLOCK),
             elapsed: Duration::ZERO,
             is_wall_frozen: false,
