@@ -112,7 +112,10 @@ impl<S> Transport<'_, S> {
     /// message that it collects. They count against the loop's budget of bytes, like what the
     /// connection holds, until this is called again or the connection ends.
     pub fn claim_memory(&mut self, bytes: usize) {
-        self.line.claim(&mut self.desk.pool, bytes);
+        // Nobody would count out what is claimed in `closed`.
+        if !self.line.phase.is_over() {
+            self.line.claim(&mut self.desk.pool, bytes);
+        }
     }
 
     /// Whether what was received and not used is at [`Limits::input`]. Bytes left unused now
