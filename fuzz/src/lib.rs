@@ -10,6 +10,7 @@
 
 pub mod chunked;
 pub mod connection;
+pub mod event_loop;
 pub mod http;
 pub mod line;
 
@@ -28,6 +29,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("chunked", chunked::run),
     ("connection", connection::run),
+    ("event_loop", event_loop::run),
     ("http", http::run),
     ("line", line::run),
 ];
