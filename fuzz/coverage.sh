@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # What each target is about.
 declare -A about=(
     [chunked]='src/protocols/http/(chunked|stream)\.rs'
-    [connection]='src/sansio/.*\.rs'
+    [connection]='src/sansio/(connection|connection/.*|inbound|layer|line|outbound|phase|pool)\.rs'
     [event_loop]='src/drivers/event_loop(/.*)?\.rs'
     [http]='src/protocols/http/(chunked|date|deferred|head.*|reply.*|request|server|server/.*|stream|words)\.rs'
     [line]='src/protocols/line\.rs'
