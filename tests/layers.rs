@@ -104,6 +104,7 @@ fn a_file_is_one_idea_and_an_example_shows_one() {
         ("cli/src", 400),
         ("forks/src", 400),
         ("forks/served", 400),
+        ("fuzz/src", 400),
         ("tests", 400),
         ("forks/tests", 400),
         ("examples", 50),

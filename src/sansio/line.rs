@@ -172,7 +172,13 @@ impl Line {
 
     /// Whether received bytes may be offered.
     pub(super) fn may_offer(&self) -> bool {
-        self.phase.takes_input() && !self.is_held() && self.wish < Wish::Finish
+        !self.is_waiting_for_output() && self.may_offer_but_for_output()
+    }
+
+    /// The same, where output that waits does not count.
+    pub(super) fn may_offer_but_for_output(&self) -> bool {
+        let is_held = self.is_yielding || self.is_stopped();
+        self.phase.takes_input() && !is_held && self.wish < Wish::Finish
     }
 
     /// Whether something keeps the protocol from being offered input.
@@ -182,7 +188,16 @@ impl Line {
 
     /// Whether something other than its turn must come before it is offered input.
     pub(super) const fn is_waiting(&self) -> bool {
-        self.is_paused || (self.is_backpressured && !self.is_read_on) || self.holders > 0
+        self.is_waiting_for_output() || self.is_stopped()
+    }
+
+    const fn is_waiting_for_output(&self) -> bool {
+        self.is_backpressured && !self.is_read_on
+    }
+
+    /// Whether it stopped reading itself, or somebody has it stopped.
+    const fn is_stopped(&self) -> bool {
+        self.is_paused || self.holders > 0
     }
 
     /// While something holds input back, the peer cannot complete the message it began: its time

@@ -112,7 +112,10 @@ impl<S> Transport<'_, S> {
     /// message that it collects. They count against the loop's budget of bytes, like what the
     /// connection holds, until this is called again or the connection ends.
     pub fn claim_memory(&mut self, bytes: usize) {
-        self.line.claim(&mut self.desk.pool, bytes);
+        // Nobody would count out what is claimed in `closed`.
+        if !self.line.phase.is_over() {
+            self.line.claim(&mut self.desk.pool, bytes);
+        }
     }
 
     /// Whether what was received and not used is at [`Limits::input`]. Bytes left unused now
@@ -192,7 +195,15 @@ impl<S> Transport<'_, S> {
         &mut self,
         wrap: impl FnOnce(Box<dyn Protocol<S>>) -> Box<dyn Protocol<S>>,
     ) {
-        self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
+        // Where the connection is closing nobody takes over any more.
+        if self.line.phase.is_open() {
+            self.desk.next_protocol = self.desk.next_protocol.take().map(wrap);
+        }
+    }
+
+    /// Whether input is offered although output waits: see [`read_on`](Self::read_on).
+    pub(crate) fn is_read_on(&self) -> bool {
+        self.line.is_read_on
     }
 
     /// How many requests wait: [`wrap_given`](Self::wrap_given) is told.

@@ -147,7 +147,9 @@ impl<S: 'static> Simulation<S> {
         let ended = self.run_until(state, |simulation| {
             let world = simulation.net.world();
             let is_over = world.clients.iter().all(Client::is_done) && world.is_quiet();
-            is_over && simulation.engine.stats().open == 0
+            // The last call of the last connection may have asked for another.
+            let is_at_rest = simulation.engine.next_deadline() != Deadline::Now;
+            is_over && simulation.engine.stats().open == 0 && is_at_rest
         })?;
         if ended.is_none() || matches!(ended, Some(Ended::Drained(_))) {
             self.check_leftovers()?;

@@ -146,7 +146,7 @@ impl<S: 'static> Protocol<S> for Recorder<S> {
             let count = bytes.len();
             self.find(id, || format!("{count} bytes are offered, {most} at most are right"));
         }
-        if transport.is_backpressured() {
+        if transport.is_backpressured() && !transport.is_read_on() {
             self.find(id, || "input is offered under back-pressure".to_owned());
         }
         let amount = Some(bytes.len() as u64);

@@ -284,7 +284,8 @@ fn is_idle(turn: &Turn) -> bool {
 
 /// The timer wheel's tick: so much later than a deadline the loop may wake up for it.
 const TICK: Duration = Duration::from_millis(2);
-/// Turns in vain in a row, each of which may have done a step of a broadcast that reached nobody.
-const MOST_VAIN: usize = 2000;
+/// Turns in vain in a row, each of which may have done a step of a broadcast that reached nobody:
+/// a crowd that says good-bye with a broadcast each takes some thousand of those.
+const MOST_VAIN: usize = 20_000;
 /// Clients named in a failure.
 const MOST_NAMED: usize = 5;

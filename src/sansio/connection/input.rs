@@ -126,7 +126,8 @@ impl<S: 'static> Connection<S> {
         self.line.is_input_full = true;
         self.offer_kept(desk, state);
         let is_full = self.line.kept.as_ref().is_some_and(|kept| kept.unused().len() >= limit);
-        if is_full && self.line.may_offer() {
+        // What the last call said may wait above the high mark: that puts nothing off.
+        if is_full && self.line.may_offer_but_for_output() {
             self.line.finish(desk.now, CloseReason::InputFull);
         }
         self.line.is_input_full = false;

@@ -174,6 +174,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::script::{Call, Script, finished, listener, received, script};
+use super::script::{ALL, Call, Script, finished, listener, received, script};
 use super::table::{NANOSECOND, SECOND, Table, file};
 use crate::sansio::{Blame, CloseReason, Closing, FileRange, Limits, Stage, Timeout, Wire};
 
@@ -90,6 +90,18 @@ fn input_that_comes_after_finish_is_thrown_away() {
     table.receive(0, "lingering");
     assert_eq!(table.desk.held(), 0);
     assert_eq!(table.calls(0), [Call::Connected, received("kept")]);
+}
+
+#[test]
+fn memory_claimed_by_one_who_is_closed_is_not_counted() {
+    let claimant = script(|transport, _| {
+        transport.claim_memory(1000);
+        ALL
+    });
+    let mut table = Table::with(Limits::default(), claimant);
+    assert_eq!(table.desk.held(), 1000);
+    table.close(0, Closing::Abort);
+    assert_eq!(table.desk.held(), 0, "nobody would ever count it out");
 }
 
 #[test]

@@ -81,6 +81,19 @@ fn input_that_is_held_back_at_its_limit_is_not_full() {
 }
 
 #[test]
+fn last_words_that_wait_for_a_slow_peer_do_not_put_the_end_off() {
+    let limits = Limits::default().input(8).high_water(4).low_water(2);
+    let mut table = Table::with(limits, insatiable(0));
+    table.ends[0].room = 0;
+    table.receive(0, "abcdefgh");
+    assert!(table.connection(0).is_backpressured(), "they are above the mark");
+    assert_eq!(table.connection(0).stage(), Stage::Closing);
+    table.ends[0].room = usize::MAX;
+    table.run();
+    assert_eq!(table.got(0), "too long", "once");
+}
+
+#[test]
 fn pausing_in_the_last_call_puts_the_end_off() {
     let pauses = script(|transport, _| {
         if transport.is_input_full() {
