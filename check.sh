@@ -53,6 +53,16 @@ if [ "$quick" = no ]; then
         cargo test --workspace
 fi
 
+step "mailbox under loom" \
+    env RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
+    cargo test --package switchboard-loom
+if [ "$quick" = no ]; then
+    step "fuzz: five seconds of each target" \
+        fuzz/run.sh 5
+    step "planted bugs are found" \
+        fuzz/plant.sh
+fi
+
 step "rustdoc" \
     env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 
