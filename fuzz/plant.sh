@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export SWITCHBOARD_SEEDS="${SWITCHBOARD_SEEDS:-1000}"
-# Where a build of the same code lies already, only the patched files are built again.
+# Dependencies are built once, the library anew for each bug.
 CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")/planted
 export CARGO_TARGET_DIR
 export RUST_BACKTRACE=0

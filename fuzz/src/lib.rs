@@ -5,8 +5,8 @@
 //! in `fuzz/corpus/` that brought it further than others are replayed by an ordinary test. It
 //! sees only what any user of the library sees.
 //!
-//! In the order in which to read them: [`choices`] makes decisions of bytes, [`talk`] joins a
-//! connection with a client in memory, and each other module is a target.
+//! In the order in which to read them: `choices` makes decisions of bytes, `talk` joins a
+//! connection with a client in memory, and each public module is a target.
 
 pub mod chunked;
 pub mod connection;
