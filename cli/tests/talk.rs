@@ -4,8 +4,8 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -160,6 +160,30 @@ fn it_ends_with_the_server_though_its_input_goes_on() {
     child.stdout.take().unwrap().read_to_string(&mut heard).unwrap();
     assert_eq!(heard, "Thank you for connecting");
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_file_is_said_to_its_end_to_a_server_that_was_done_first() {
+    let mut file = tempfile::tempfile().unwrap();
+    let said: Vec<u8> = (0..500_000_u32).flat_map(u32::to_le_bytes).collect();
+    file.write_all(&said).unwrap();
+    file.rewind().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let child = Command::new(SWITCHBOARD)
+        .args(["talk", &listener.local_addr().unwrap().to_string()])
+        .stdin(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"that is all").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).unwrap();
+    assert!(heard == said, "{} of {} bytes", heard.len(), said.len());
+    drop(stream);
+    assert_heard(&child.wait_with_output().unwrap(), b"that is all");
 }
 
 #[test]
