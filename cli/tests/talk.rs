@@ -102,7 +102,7 @@ fn a_datagram_is_a_line_and_silence_is_the_end() {
         });
     });
     let nobody = format!("{path}-nobody");
-    assert_failed(&talk(&[&nobody, "--send", "x"], b""), 1, "1 datagrams to unixgram:");
+    assert_failed(&talk(&[&nobody, "--send", "x"], b""), 1, "1 of the datagrams to unixgram:");
 }
 
 #[test]
@@ -206,6 +206,8 @@ fn who_has_heard_enough_may_go() {
 #[test]
 fn a_conversation_that_cannot_begin_or_is_cut_off_exits_1() {
     assert_failed(&talk(&["127.0.0.1:1"], b""), 1, "connection refused; see whether the server");
+    let missing = talk(&["unix:///no/such/socket"], b"");
+    assert_failed(&missing, 1, "socket: No such file or directory (os error 2); see whether");
     let (_program, places) = server(&["discard"]);
     let mut child = Command::new(SWITCHBOARD)
         .args(["talk", &places[0], "--idle-timeout", "50ms"])
