@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -200,6 +200,17 @@ fn proxy_closes_each_direction_on_its_own() {
     assert_eq!(answer(&mut client, "two"), b"two");
     let (_proxy, address) = tcp_server(&["proxy", "--to", "127.0.0.1:1"]);
     Client::connect(address).rest().expect_err("what cannot be reached is a reset");
+}
+
+#[test]
+fn proxy_says_where_it_is_asked_why_a_client_was_cut_off() {
+    let (program, address) = tcp_server(&["proxy", "--verbose", "--to", "127.0.0.1:1"]);
+    let reset = Client::connect(address).rest().unwrap_err();
+    assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+    send_signal(&program, Signal::INT);
+    let log = program.ended().log;
+    let why = "nothing is relayed to tcp://127.0.0.1:1: connection refused";
+    assert!(log.iter().any(|line| line.ends_with(why)), "{log:?}");
 }
 
 #[test]
