@@ -263,6 +263,8 @@ fn what_cannot_start_says_so_in_one_line_and_exits_2() {
         ),
         (&["proxy", "--to", "udp://127.0.0.1:1"], "a relay connects streams", "tcp://"),
         (&["proxy", "--to", "no.such.name.invalid:80"], "cannot relay to", "127.0.0.1:8000"),
+        (&["proxy", "--to", "127.0.0.1:0"], "nobody listens on port 0", "--to"),
+        (&["proxy", "--to", "localhost:0"], "nobody listens on port 0", "--to"),
         (&["proxy"], "--to <ADDRESS>", "--help"),
         (&["proxy", "--to", "127.0.0.1"], "port is missing", "127.0.0.1:8000"),
         (&["chat", "--driver", "threads"], "event loop alone", "leave out --driver"),
