@@ -148,7 +148,7 @@ fn finish(ended: io::Result<Ended>) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::FAILURE);
     };
     log::info!(
-        "drained: {} connections finished, {} aborted, {} ended otherwise",
+        "drained: {} finished, {} aborted, {} ended otherwise",
         drained.finished,
         drained.aborted,
         drained.otherwise

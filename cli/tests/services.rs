@@ -241,7 +241,7 @@ fn a_signal_lets_begun_conversations_finish() {
     let ended = program.ended();
     assert_eq!(ended.status.code(), Some(0));
     let last = ended.log.last().expect("how they ended");
-    assert!(last.ends_with("1 connections finished, 0 aborted, 0 ended otherwise"), "{last}");
+    assert!(last.ends_with("drained: 1 finished, 0 aborted, 0 ended otherwise"), "{last}");
 }
 
 #[test]
