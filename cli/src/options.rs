@@ -102,8 +102,9 @@ pub(crate) struct ProxyOptions {
 /// Talk to a server: a client for all of them
 ///
 /// It says what comes on standard input, or TEXT and a line feed, and prints what it hears. At
-/// the end of the input it closes its own direction and listens on until the server closes. Of
-/// datagrams each is a line, and nothing says that there will be no more: it waits for a while.
+/// the end of the input it closes its own direction and listens on until the server closes. When
+/// the server closes first it ends, but a file on standard input is said to its end. Of datagrams
+/// each is a line, and nothing says that there will be no more: it waits for a while.
 ///
 /// Exit status: 0 when both sides closed in order, 1 when the conversation was cut off or could
 /// not begin, 2 when ADDRESS makes no sense or its name is not known.

@@ -43,6 +43,16 @@ fn check(to: &Destination) -> Result<(), Failure> {
              with --to"
         )));
     }
+    let port = match to {
+        Destination::Name { port, .. } => Some(*port),
+        Destination::Address(address) => address.socket().map(|socket| socket.port()),
+        _ => None,
+    };
+    if port == Some(0) {
+        return Err(Failure::at_start(format!(
+            "cannot relay to {to}: nobody listens on port 0; give the server's port with --to"
+        )));
+    }
     if let Destination::Name { host, port } = to
         && let Err(error) = (&**host, *port).to_socket_addrs()
     {

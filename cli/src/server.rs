@@ -148,7 +148,7 @@ fn finish(ended: io::Result<Ended>) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::FAILURE);
     };
     log::info!(
-        "drained: {} connections finished, {} aborted, {} ended otherwise",
+        "drained: {} finished, {} aborted, {} ended otherwise",
         drained.finished,
         drained.aborted,
         drained.otherwise
@@ -195,7 +195,7 @@ fn advice(address: &Address, kind: ErrorKind) -> &'static str {
         match kind {
             ErrorKind::AddrInUse => "; stop what listens there, or give another path with --listen",
             ErrorKind::PermissionDenied => {
-                "; give a path in a folder that you may write to with --listen"
+                "; give a path that is yours, in a folder that you may write to, with --listen"
             }
             ErrorKind::NotFound => "; make the folder first, or give another path with --listen",
             _ => "; give another path with --listen, such as unix:///tmp/server.sock",

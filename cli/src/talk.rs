@@ -34,9 +34,7 @@ pub(crate) fn run(options: &TalkOptions) -> Result<ExitCode, Failure> {
     } else {
         connect(&mut event_loop, to, options)
     };
-    begun.map_err(|error| {
-        Failure::while_running(format!("cannot talk to {}: {error}", options.address))
-    })?;
+    begun.map_err(|error| cannot_begin(&options.address, &error))?;
     let mut talk = Talk { screen: Screen::new(), ended: None };
     event_loop
         .run(&mut talk)
@@ -47,6 +45,21 @@ pub(crate) fn run(options: &TalkOptions) -> Result<ExitCode, Failure> {
 fn destination(text: &str) -> Result<Destination, Failure> {
     text.parse().map_err(|error: switchboard::Misuse| Failure::at_start(error.to_string()))
 }
+
+/// Why nothing was begun: the cause alone, since what was attempted is known.
+fn cannot_begin(address: &str, error: &Error) -> Failure {
+    let Error::Io { source, .. } = error else {
+        return Failure::while_running(format!("cannot talk to {address}: {error}"));
+    };
+    let advice = if is_nobody_there(source.kind()) { SEE_WHETHER_IT_RUNS } else { "" };
+    Failure::while_running(format!("cannot talk to {address}: {source}{advice}"))
+}
+
+fn is_nobody_there(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::NotFound)
+}
+
+const SEE_WHETHER_IT_RUNS: &str = "; see whether the server runs and listens there";
 
 fn connect(
     event_loop: &mut EventLoop<Talk>,
@@ -142,14 +155,15 @@ fn cut_off(address: &str, reason: CloseReason) -> Failure {
              as 127.0.0.1:8000"
         ));
     }
-    let (refused, missing) = (ErrorKind::ConnectionRefused, ErrorKind::NotFound);
     let message = if reason == CloseReason::TimedOut(Timeout::Connect) {
         format!(
             "cannot talk to {address}: no answer in time; wait longer with --connect-timeout, or \
              see whether it is the right address"
         )
-    } else if [refused, missing].map(CloseReason::Io).contains(&reason) {
-        format!("cannot talk to {address}: {reason}; see whether the server runs and listens there")
+    } else if let CloseReason::Io(kind) = reason
+        && is_nobody_there(kind)
+    {
+        format!("cannot talk to {address}: {reason}{SEE_WHETHER_IT_RUNS}")
     } else if [Timeout::FirstByte, Timeout::Idle].map(CloseReason::TimedOut).contains(&reason) {
         format!(
             "the conversation with {address} was cut off: silence on both sides; wait longer with \

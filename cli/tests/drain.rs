@@ -22,7 +22,7 @@ fn a_signal_lets_a_begun_reply_finish_and_closes_idle_connections() {
         let ended = program.ended();
         assert_eq!(ended.status.code(), Some(0), "{:#?}", ended.log);
         let last = ended.log.last().expect("how they ended");
-        assert!(last.ends_with("2 connections finished, 0 aborted, 0 ended otherwise"), "{last}");
+        assert!(last.ends_with("drained: 2 finished, 0 aborted, 0 ended otherwise"), "{last}");
     }
 }
 
@@ -44,7 +44,7 @@ fn a_reply_that_outlasts_the_drain_is_aborted_and_counted() {
     let ended = program.ended();
     assert_eq!(ended.status.code(), Some(0), "{:#?}", ended.log);
     let last = ended.log.last().expect("how they ended");
-    assert!(last.ends_with("1 connections finished, 1 aborted, 0 ended otherwise"), "{last}");
+    assert!(last.ends_with("drained: 1 finished, 1 aborted, 0 ended otherwise"), "{last}");
     slow.rest().expect_err("what is cut off ends in an error");
 }
 

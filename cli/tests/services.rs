@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -203,6 +203,17 @@ fn proxy_closes_each_direction_on_its_own() {
 }
 
 #[test]
+fn proxy_says_where_it_is_asked_why_a_client_was_cut_off() {
+    let (program, address) = tcp_server(&["proxy", "--verbose", "--to", "127.0.0.1:1"]);
+    let reset = Client::connect(address).rest().unwrap_err();
+    assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+    send_signal(&program, Signal::INT);
+    let log = program.ended().log;
+    let why = "nothing is relayed to tcp://127.0.0.1:1: connection refused";
+    assert!(log.iter().any(|line| line.ends_with(why)), "{log:?}");
+}
+
+#[test]
 fn the_limits_are_those_of_http() {
     for (arguments, sent, heard) in [
         (&["echo", "--first-byte-timeout", "50ms"][..], "", ""),
@@ -230,7 +241,7 @@ fn a_signal_lets_begun_conversations_finish() {
     let ended = program.ended();
     assert_eq!(ended.status.code(), Some(0));
     let last = ended.log.last().expect("how they ended");
-    assert!(last.ends_with("1 connections finished, 0 aborted, 0 ended otherwise"), "{last}");
+    assert!(last.ends_with("drained: 1 finished, 0 aborted, 0 ended otherwise"), "{last}");
 }
 
 #[test]
@@ -252,6 +263,8 @@ fn what_cannot_start_says_so_in_one_line_and_exits_2() {
         ),
         (&["proxy", "--to", "udp://127.0.0.1:1"], "a relay connects streams", "tcp://"),
         (&["proxy", "--to", "no.such.name.invalid:80"], "cannot relay to", "127.0.0.1:8000"),
+        (&["proxy", "--to", "127.0.0.1:0"], "nobody listens on port 0", "--to"),
+        (&["proxy", "--to", "localhost:0"], "nobody listens on port 0", "--to"),
         (&["proxy"], "--to <ADDRESS>", "--help"),
         (&["proxy", "--to", "127.0.0.1"], "port is missing", "127.0.0.1:8000"),
         (&["chat", "--driver", "threads"], "event loop alone", "leave out --driver"),

@@ -4,8 +4,8 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -102,7 +102,7 @@ fn a_datagram_is_a_line_and_silence_is_the_end() {
         });
     });
     let nobody = format!("{path}-nobody");
-    assert_failed(&talk(&[&nobody, "--send", "x"], b""), 1, "1 datagrams to unixgram:");
+    assert_failed(&talk(&[&nobody, "--send", "x"], b""), 1, "1 of the datagrams to unixgram:");
 }
 
 #[test]
@@ -163,6 +163,30 @@ fn it_ends_with_the_server_though_its_input_goes_on() {
 }
 
 #[test]
+fn a_file_is_said_to_its_end_to_a_server_that_was_done_first() {
+    let mut file = tempfile::tempfile().unwrap();
+    let said: Vec<u8> = (0..500_000_u32).flat_map(u32::to_le_bytes).collect();
+    file.write_all(&said).unwrap();
+    file.rewind().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let child = Command::new(SWITCHBOARD)
+        .args(["talk", &listener.local_addr().unwrap().to_string()])
+        .stdin(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"that is all").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).unwrap();
+    assert!(heard == said, "{} of {} bytes", heard.len(), said.len());
+    drop(stream);
+    assert_heard(&child.wait_with_output().unwrap(), b"that is all");
+}
+
+#[test]
 fn who_has_heard_enough_may_go() {
     let (_program, places) = server(&["chargen"]);
     let mut child = Command::new(SWITCHBOARD)
@@ -182,6 +206,8 @@ fn who_has_heard_enough_may_go() {
 #[test]
 fn a_conversation_that_cannot_begin_or_is_cut_off_exits_1() {
     assert_failed(&talk(&["127.0.0.1:1"], b""), 1, "connection refused; see whether the server");
+    let missing = talk(&["unix:///no/such/socket"], b"");
+    assert_failed(&missing, 1, "socket: No such file or directory (os error 2); see whether");
     let (_program, places) = server(&["discard"]);
     let mut child = Command::new(SWITCHBOARD)
         .args(["talk", &places[0], "--idle-timeout", "50ms"])

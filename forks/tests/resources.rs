@@ -64,17 +64,23 @@ fn a_thousand_connections_leave_nothing_behind() {
             wave(&stage, 100);
         }
         eventually("nothing is left", is_as_before);
-        let before = stage.memory();
-        for _ in 0..10 {
-            wave(&stage, 100);
+        // More threads at once than ever before touch stacks that the system keeps. That comes
+        // to an end, and what a connection leaves behind would come again with every thousand.
+        let mut growths = Vec::new();
+        while growths.last().is_none_or(|grown| *grown > 64 << 10) {
+            assert!(growths.len() < 8, "{driver}: with each thousand more bytes: {growths:?}");
+            let before = stage.memory();
+            for _ in 0..10 {
+                wave(&stage, 100);
+            }
+            eventually("nothing is left", is_as_before);
+            growths.push(stage.memory().saturating_sub(before));
         }
-        eventually("nothing is left", is_as_before);
-        let grown = stage.memory().saturating_sub(before);
-        println!("{driver}: {grown} bytes more after 1000 connections");
-        assert!(grown <= 256 << 10, "{driver}: {grown} bytes more");
+        println!("{driver}: bytes more after each 1000 connections: {growths:?}");
+        let served = 1001 + 1000 * growths.len();
         let ended = stage.ends();
-        assert_eq!(ended.lines("accepted: "), ["2001"], "{}", ended.log);
-        assert_eq!(ended.lines("closed: "), ["2001 finished"], "{}", ended.log);
+        assert_eq!(ended.lines("accepted: "), [served.to_string()], "{}", ended.log);
+        assert_eq!(ended.lines("closed: "), [format!("{served} finished")], "{}", ended.log);
     }
 }
 

@@ -119,8 +119,12 @@ fn remove_stale(path: &Path, name: &SockAddr) -> io::Result<()> {
     match probe.connect(name).map_err(|error| error.kind()) {
         Err(ErrorKind::ConnectionRefused) => {}
         Err(ErrorKind::NotFound) => return Ok(()),
-        // Also where it is a datagram socket, where too many wait already, or where we may not
-        // find out.
+        // It is another user's, who alone may know.
+        Err(ErrorKind::PermissionDenied) => {
+            let why = "we may not ask whether somebody answers on it";
+            return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+        }
+        // Also where it is a datagram socket, or where too many wait already.
         Ok(()) | Err(_) => return in_use("somebody answers on it"),
     }
     // Whoever was faster has another file there by now.

@@ -244,6 +244,9 @@ impl<S> Protocol<S> for Relay {
     }
 
     fn closed(&mut self, transport: &mut Transport<'_, S>, _: &mut S, closed: Closed) {
+        if let End::Absent = self.ends()[self.side] {
+            log::debug!("nothing is relayed to {}: {}", transport.peer(), closed.reason);
+        }
         // What a layer refused must not look whole to the other end.
         let is_cut = closed.reason.resets() || closed.reason == CloseReason::Layer;
         let closing = if is_cut { Closing::Abort } else { Closing::Finish };

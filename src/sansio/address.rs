@@ -126,10 +126,13 @@ fn problem_of(address: &str) -> &'static str {
     if address.contains("://") {
         return "the kind of socket is not known";
     }
-    let Some((host, port)) = address.rsplit_once(':') else {
+    if address.parse::<Ipv6Addr>().is_ok() {
+        return "an IPv6 address goes in brackets";
+    }
+    let Some((host, port)) = address.rsplit_once(':').filter(|_| !address.ends_with(']')) else {
         return "the port is missing";
     };
-    if port.parse::<u16>().is_err() {
+    if read_port(port).is_none() {
         return "the port is not a number from 0 to 65535";
     }
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -142,12 +145,19 @@ fn problem_of(address: &str) -> &'static str {
     }
 }
 
+/// A port, which is digits alone. Rust's own numbers may have a sign.
+pub(super) fn read_port(text: &str) -> Option<u16> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
 /// An address of the kind that was meant by `text`, for whoever wrote it.
 pub(super) fn example_like(text: &str) -> &'static str {
+    let is_ipv6 = text.contains('[') || text.contains("::");
     let kinds = [
-        ("udp:", "udp://127.0.0.1:8000"),
         ("unix:", "unix:///tmp/server.sock"),
         ("unixgram:", "unixgram:///tmp/server.sock"),
+        ("udp:", if is_ipv6 { "udp://[::1]:8000" } else { "udp://127.0.0.1:8000" }),
+        ("", if is_ipv6 { "[::1]:8000" } else { "127.0.0.1:8000" }),
     ];
     let like = kinds.into_iter().find(|(kind, _)| text.starts_with(kind));
     like.map_or("127.0.0.1:8000", |(_, example)| example)

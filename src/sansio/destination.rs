@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use super::address::Address;
+use super::address::{Address, read_port};
 use super::error::{Error, Misuse};
 
 /// Where to connect to: an address, or a name that is looked up first.
@@ -56,7 +56,7 @@ impl FromStr for Destination {
             Err(misuse) => misuse,
         };
         let named = text.strip_prefix("tcp://").unwrap_or(text).rsplit_once(':');
-        let Some((host, Ok(port))) = named.map(|(host, port)| (host, port.parse())) else {
+        let Some((host, Some(port))) = named.map(|(host, port)| (host, read_port(port))) else {
             return Err(misuse);
         };
         if is_name(host) {
@@ -116,6 +116,7 @@ mod tests {
             ("example.com", "port is missing"),
             ("example.com:http", "not a number from 0 to 65535"),
             ("example.com:65536", "not a number from 0 to 65535"),
+            ("example.com:+80", "not a number from 0 to 65535"),
             (":80", "host is missing"),
             ("::1:80", "goes in brackets"),
             ("sctp://example.com:80", "kind of socket is not known"),

@@ -151,7 +151,7 @@ impl DatagramProtocol<Talk> for Sender {
         let lost = counts.failed + counts.dropped + counts.expired + counts.too_large;
         if lost > 0 {
             talk.end(Ended::Broken(format!(
-                "{lost} datagrams to {} could not be sent; see whether somebody listens there",
+                "{lost} of the datagrams to {} could not be sent; see whether somebody listens there",
                 self.to
             )));
         }

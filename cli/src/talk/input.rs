@@ -1,6 +1,8 @@
 //! What to say: text from the command line, or standard input, read by a thread.
 
+use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, Read};
+use std::os::fd::AsFd;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -92,6 +94,13 @@ impl Asker {
         // It fails when the thread has ended, after the last piece.
         let _ = self.requests.send(());
     }
+}
+
+/// Whether standard input is a file, which ends by itself. A pipe or a terminal may go on for
+/// ever.
+pub(super) fn is_file() -> bool {
+    let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|found| found.is_file())
 }
 
 fn read_when_asked(asked: &Receiver<()>, remote: &Remote, reading: Reading) {

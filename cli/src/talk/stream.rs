@@ -5,7 +5,7 @@ use std::any::Any;
 use switchboard::drivers::event_loop::Handle;
 use switchboard::{Closed, Protocol, Timeout, Transport};
 
-use super::input::{Asker, Piece, Reading, Text, Words};
+use super::input::{self, Asker, Piece, Reading, Text, Words};
 use super::{Ended, Talk};
 
 /// Says its words and prints what it hears, independent of each other.
@@ -65,7 +65,10 @@ impl Protocol<Talk> for Client {
                     self.ask();
                 }
             }
-            Piece::End => transport.finish_writing(),
+            Piece::End => {
+                self.asker = None;
+                transport.finish_writing();
+            }
             Piece::Failed(error) => {
                 talk.end(Ended::no_input(&error));
                 transport.abort();
@@ -78,6 +81,13 @@ impl Protocol<Talk> for Client {
             Words::Text(text) if text.every.is_none() => say(text, transport),
             Words::Text(_) => {}
             Words::Input => self.ask(),
+        }
+    }
+
+    fn finished(&mut self, transport: &mut Transport<'_, Talk>, _: &mut Talk, _: &[u8]) {
+        // A server may have said everything and listen on.
+        if !self.has_an_end_to_say() {
+            transport.finish();
         }
     }
 
@@ -95,6 +105,14 @@ impl Protocol<Talk> for Client {
 }
 
 impl Client {
+    /// Whether there is more to be said, of which the end is known to come.
+    fn has_an_end_to_say(&self) -> bool {
+        match &self.words {
+            Words::Text(text) => text.every.is_none() && !text.is_over(),
+            Words::Input => self.asker.is_some() && input::is_file(),
+        }
+    }
+
     fn ask(&self) {
         if let Some(asker) = &self.asker {
             asker.ask();

@@ -39,6 +39,10 @@ fn an_address_that_does_not_parse_names_the_part_at_fault() {
         ("127.0.0.1", "port is missing"),
         ("127.0.0.1:70000", "not a number from 0 to 65535"),
         ("127.0.0.1:http", "not a number from 0 to 65535"),
+        ("127.0.0.1:+80", "not a number from 0 to 65535"),
+        ("127.0.0.1:", "not a number from 0 to 65535"),
+        ("[::1]", "port is missing"),
+        ("::1", "goes in brackets"),
         (":80", "host is missing"),
         ("::1:80", "goes in brackets"),
         ("localhost:80", "names are not looked up"),
@@ -60,6 +64,7 @@ fn an_address_that_does_not_parse_names_the_part_at_fault() {
         let kind = shown.to_string();
         let kind = kind.split(':').next().unwrap();
         assert!(text.starts_with(kind) || kind == "tcp", "shows one that does: {message}");
+        assert_eq!(example.contains('['), text.contains("::1"), "of the same family: {message}");
     }
 }
 
