@@ -28,7 +28,7 @@ pub use unix::UnixAddress;
 /// plain ASCII is printed so. What is printed reads back as the same address.
 ///
 /// Host names are not resolved here: that takes time, and time is not ours.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
     /// An IP address and a TCP port.
@@ -41,7 +41,24 @@ pub enum Address {
     UnixDatagram(UnixAddress),
 }
 
+/// As derived, but with the common case first: every HTTP request is shown a copy.
+impl Clone for Address {
+    #[inline]
+    fn clone(&self) -> Self {
+        if let Self::Tcp(address) = self { Self::Tcp(*address) } else { self.clone_rare() }
+    }
+}
+
 impl Address {
+    fn clone_rare(&self) -> Self {
+        match self {
+            Self::Tcp(address) => Self::Tcp(*address),
+            Self::Udp(address) => Self::Udp(*address),
+            Self::Unix(address) => Self::Unix(address.clone()),
+            Self::UnixDatagram(address) => Self::UnixDatagram(address.clone()),
+        }
+    }
+
     /// An IP address and a UDP port.
     #[must_use]
     pub fn udp(address: SocketAddr) -> Self {

@@ -254,12 +254,12 @@ fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Parsed<'b>> {
         return None;
     }
     let lines = &rest[11..];
-    let (length, meaning) = scan_lines(lines, version)?;
+    let mut meaning = Meaning::default();
+    let (length, fault) = scan_lines(lines, version, &mut meaning)?;
+    if let Some(fault) = fault {
+        return Some(Parsed::Fault(fault));
+    }
     let before = window.len() - lines.len();
-    let meaning = match meaning {
-        Ok(meaning) => meaning,
-        Err(fault) => return Some(Parsed::Fault(fault)),
-    };
     Some(Parsed::Complete(Head {
         method,
         target,
@@ -275,10 +275,15 @@ fn scan<'b>(window: &'b [u8], limits: &HeadLimits) -> Option<Parsed<'b>> {
     }))
 }
 
-/// Reads header lines up to the blank one. Gives their length without it, and what they mean.
+/// Reads header lines up to the blank one, and notes what they mean. Gives their length without
+/// it, and the first fault. (A meaning that is given back is moved, and read back whole right
+/// after its parts were written: the processor waits for that.)
 #[inline(always)]
-fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, HeadFault>)> {
-    let mut meaning = Meaning::default();
+fn scan_lines(
+    lines: &[u8],
+    version: Version,
+    meaning: &mut Meaning,
+) -> Option<(usize, Option<HeadFault>)> {
     // A line that is not well formed further on would be told first.
     let mut fault = None;
     let mut count = 0;
@@ -305,13 +310,12 @@ fn scan_lines(lines: &[u8], version: Version) -> Option<(usize, Result<Meaning, 
         }
     }
     let host_is_missing = !meaning.host && version == Version::Http11;
-    let result = match fault {
-        _ if count > MAX_HEADERS => Err(HeadFault::TooManyHeaders { limit: MAX_HEADERS }),
-        Some(fault) => Err(fault),
-        None if host_is_missing => Err(HeadFault::HostMissing),
-        None => Ok(meaning),
+    let fault = match fault {
+        _ if count > MAX_HEADERS => Some(HeadFault::TooManyHeaders { limit: MAX_HEADERS }),
+        None if host_is_missing => Some(HeadFault::HostMissing),
+        fault => fault,
     };
-    Some((lines.len() - rest.len(), result))
+    Some((lines.len() - rest.len(), fault))
 }
 
 /// What follows a `Host` line of the form that every request has, so spelled and with a plain name

@@ -29,9 +29,12 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Those of nearly all requests.
-    pub(super) const USUAL: Self =
-        Self { version: Version::Http11, is_head: false, keeps_alive: true };
+    /// Whether they are those of nearly all requests. Each is looked at by itself: reading them
+    /// at once, right after they were written one by one, makes the processor wait.
+    #[inline]
+    const fn are_usual(&self) -> bool {
+        matches!(self.version, Version::Http11) && !self.is_head && self.keeps_alive
+    }
 }
 
 /// How a handler left its reply.
@@ -160,17 +163,20 @@ impl<'a, S> Reply<'a, S> {
     /// sizes known to the compiler.
     #[inline(always)]
     fn counted(mut self, lines: &[u8], body: &[u8]) {
-        let (status, terms, date) = (self.status, self.exchange.terms, self.date);
-        self.exchange.outcome = Outcome::Done;
-        self.writer.write_with(|out| {
+        let Reply { writer, exchange, date, status } = &mut self;
+        let status = *status;
+        exchange.outcome = Outcome::Done;
+        let exchange = &**exchange;
+        writer.write_with(|out| {
             out.reserve(HEAD_ROOM + body.len());
-            if status == StatusCode::OK && terms == Terms::USUAL {
+            if status == StatusCode::OK && exchange.terms.are_usual() {
                 out.extend_from_slice(date.after_ok());
                 out.extend_from_slice(lines);
                 write_length(out, body.len() as u64);
                 out.extend_from_slice(body);
                 return;
             }
+            let terms = exchange.terms;
             write_status(out, status, date);
             out.extend_from_slice(&lines[..lines.len() - CONTENT_LENGTH.len()]);
             if write_end_of_head(out, status, terms, Some(body.len() as u64)) {

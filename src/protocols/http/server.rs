@@ -104,7 +104,9 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             return Some(self.collect(transport, state, bytes, date));
         }
         let limits = self.shared.config.head_limits();
-        match parse_head(bytes, &mut self.scanned, &limits) {
+        // By reference: a head that is moved is read back whole right after its parts were
+        // written, and the processor waits for that.
+        match &parse_head(bytes, &mut self.scanned, &limits) {
             Parsed::Complete(head) if head.is_connect() => {
                 // Its success would promise a tunnel (RFC 9110, 9.3.6): no handler may say 200.
                 self.refuse(transport, StatusCode::NOT_IMPLEMENTED, false, date);
@@ -114,11 +116,11 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
                 let rest = &bytes[head.length..];
                 match head.framing {
                     Framing::None | Framing::Counted(0) => {
-                        self.answer(transport, state, &head, &[], date);
+                        self.answer(transport, state, head, &[], date);
                         Some(head.length)
                     }
                     Framing::Counted(_) | Framing::Chunked => {
-                        Some(self.begin_body(transport, state, &head, bytes, rest, date))
+                        Some(self.begin_body(transport, state, head, bytes, rest, date))
                     }
                 }
             }
@@ -229,11 +231,15 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         let writer = transport.writer();
         let reply = Reply { writer, exchange: &mut exchange, date, status: StatusCode::OK };
         self.shared.handler.handle(&request, reply, state);
-        self.settle(transport, state, exchange, date);
+        if let Outcome::Done = exchange.outcome {
+            self.is_last = !exchange.terms.keeps_alive;
+            self.end_reply(transport);
+        } else {
+            self.settle(transport, state, exchange, date);
+        }
     }
 
     /// Goes on from how a reply was left.
-    #[inline]
     fn settle(
         &mut self,
         transport: &mut Transport<'_, S>,
