@@ -17,7 +17,7 @@ use crate::time;
 
 pub(crate) use server::{Driver, ServerOptions};
 
-/// Servers on one thread, and a client
+/// Servers on an event loop, in threads or in processes, and a client
 ///
 /// When a server is ready it prints a line for each socket, such as `listening on
 /// tcp://127.0.0.1:7007` with the real port. SIGINT and SIGTERM let what was begun finish; a

@@ -10,7 +10,8 @@ use crate::time;
 /// The options of every server.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerOptions {
-    /// Address to listen on, as often as you like; port 0 takes a free one
+    /// Where to listen, as often as you like: 127.0.0.1:7000 (port 0 takes a free one),
+    /// udp://[::1]:7000, unix:///path, unix:@name or unixgram:///path
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<Address>,
 
@@ -108,6 +109,14 @@ pub(crate) fn with_defaults(command: Command) -> Command {
             option.long("head-timeout").alias("message-timeout").help(help)
         })
     });
+    let command = ["chat", "proxy"].iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |server| {
+            server.mut_arg("driver", |option| {
+                let help = "The event loop alone, where one connection can reach another";
+                option.help(help).hide_possible_values(true)
+            })
+        })
+    });
     // Who only listens in a chat is silent for long, and so is who thinks before he types.
     ["chat", "print"].iter().fold(command, |command, name| {
         command.mut_subcommand(name, |server| {
@@ -173,6 +182,15 @@ mod tests {
             let to = if name == "proxy" { " --to 127.0.0.1:1" } else { "" };
             let options = server_of(&format!("switchboard {name}{to}"));
             assert_eq!(options.limits(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_needs_the_event_loop_says_so_in_its_help() {
+        for (name, is_so) in [("chat", true), ("proxy", true), ("echo", false)] {
+            let help = Options::read(["switchboard", name, "--help"]).unwrap_err().to_string();
+            assert_eq!(help.contains("event loop alone"), is_so, "{help}");
+            assert_eq!(help.contains("forks"), !is_so, "{help}");
         }
     }
 
