@@ -127,8 +127,23 @@ impl Stream {
         }
     }
 
-    #[inline]
+    /// Nearly all writes are of the first kind, so it alone is inlined.
+    #[inline(always)]
     pub(crate) fn write(&self, bytes: &[u8], is_more_coming: bool) -> Write {
+        if let Self::Tcp { socket, .. } = self
+            && !is_more_coming
+        {
+            match uninterrupted(|| socket.try_io(|| calls::send(socket, bytes))) {
+                Ok(count) => took(count, bytes.len()),
+                Err(error) => not_written(&error),
+            }
+        } else {
+            self.write_otherwise(bytes, is_more_coming)
+        }
+    }
+
+    #[inline(never)]
+    fn write_otherwise(&self, bytes: &[u8], is_more_coming: bool) -> Write {
         let sent = with_socket!(self, socket => if is_more_coming {
             uninterrupted(|| socket.try_io(|| calls::send_more(socket, bytes)))
         } else {
@@ -156,17 +171,12 @@ impl Stream {
         }
     }
 
-    #[inline]
     fn outcome(&self, sent: io::Result<usize>, offered: usize) -> Write {
-        match sent {
-            // TCP takes less than it is offered when its buffer is full, and says so with an
-            // event once it is not; where that cannot be relied on, would-block is sought.
-            Ok(count) => {
-                let is_short = count < offered && matches!(self, Self::Tcp { .. });
-                Write::Took { count, is_blocked: SHORT_READ_EXHAUSTS && is_short }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Write::Blocked,
-            Err(error) => Write::Failed(error.kind()),
+        match (sent, self) {
+            (Ok(count), Self::Tcp { .. }) => took(count, offered),
+            #[cfg(unix)]
+            (Ok(count), Self::Unix { .. }) => Write::Took { count, is_blocked: false },
+            (Err(error), _) => not_written(&error),
         }
     }
 
@@ -208,9 +218,27 @@ fn read(socket: &impl StreamSocket, buffer: &mut [u8], short_read_exhausts: bool
     match uninterrupted(|| socket.try_io(|| calls::receive(socket, buffer))) {
         Ok(0) => Read::End,
         Ok(count) => Read::Bytes { count, is_last: short_read_exhausts && count < buffer.len() },
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Blocked,
-        Err(error) => Read::Failed(error.kind()),
+        Err(error) => not_read(&error),
     }
+}
+
+#[cold]
+fn not_read(error: &io::Error) -> Read {
+    let kind = error.kind();
+    if kind == io::ErrorKind::WouldBlock { Read::Blocked } else { Read::Failed(kind) }
+}
+
+/// TCP takes less than it is offered when its buffer is full, and says so with an event once it
+/// is not; where that cannot be relied on, would-block is sought.
+#[inline]
+fn took(count: usize, offered: usize) -> Write {
+    Write::Took { count, is_blocked: SHORT_READ_EXHAUSTS && count < offered }
+}
+
+#[cold]
+fn not_written(error: &io::Error) -> Write {
+    let kind = error.kind();
+    if kind == io::ErrorKind::WouldBlock { Write::Blocked } else { Write::Failed(kind) }
 }
 
 #[inline]

@@ -220,7 +220,7 @@ impl Network for SystemNetwork {
         stream.read(buffer)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, stream: &mut Stream, bytes: &[u8], is_more_coming: bool) -> Write {
         stream.write(bytes, is_more_coming)
     }
