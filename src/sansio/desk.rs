@@ -18,6 +18,8 @@ use super::request::Request;
 pub struct Desk<S> {
     pub(super) now: Instant,
     pub(super) wall_time: SystemTime,
+    /// The whole second of it since 1970, as every reply shows it: reckoned once a turn.
+    pub(super) wall_second: u64,
     pub(super) pool: Pool,
     pub(super) requests: VecDeque<Request<S>>,
     /// Bytes of the messages among them.
@@ -42,6 +44,7 @@ impl<S> Desk<S> {
         Self {
             now,
             wall_time,
+            wall_second: second_of(wall_time),
             pool: Pool::new(),
             requests: VecDeque::new(),
             bytes_asked: 0,
@@ -56,6 +59,7 @@ impl<S> Desk<S> {
     pub fn set_time(&mut self, now: Instant, wall_time: SystemTime) {
         self.now = self.now.max(now);
         self.wall_time = wall_time;
+        self.wall_second = second_of(wall_time);
     }
 
     /// Sets the monotonic time alone, within a turn.
@@ -124,6 +128,11 @@ impl<S> Desk<S> {
     pub const fn held(&self) -> usize {
         self.pool.held
     }
+}
+
+/// A clock before 1970 shows 1970.
+fn second_of(wall_time: SystemTime) -> u64 {
+    wall_time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 impl<S> fmt::Debug for Desk<S> {

@@ -159,6 +159,13 @@ impl<S> Transport<'_, S> {
     pub fn wall_time(&self) -> SystemTime {
         self.desk.wall_time
     }
+
+    /// The seconds of [`wall_time`](Self::wall_time) since 1970.
+    #[cfg(feature = "http")]
+    #[inline]
+    pub(crate) fn wall_second(&self) -> u64 {
+        self.desk.wall_second
+    }
 }
 
 /// Closing, and handing over.

@@ -307,14 +307,14 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
             Stage::Deferred(terms) => terms.is_head,
             Stage::Head | Stage::Streaming(_) | Stage::Last => false,
         };
-        let date = self.shared.date.at(transport.wall_time());
+        let date = self.shared.date.at(transport.wall_second());
         self.refuse(transport, status, is_head, &date);
     }
 
     /// Takes all the requests that `bytes` hold and this turn has room for.
     #[inline]
     fn take_all(&mut self, transport: &mut Transport<'_, S>, state: &mut S, bytes: &[u8]) -> usize {
-        let date = self.shared.date.at(transport.wall_time());
+        let date = self.shared.date.at(transport.wall_second());
         let mut used = 0;
         for _ in 0..self.shared.config.requests_per_turn.max(1) {
             match self.take(transport, state, &bytes[used..], &date) {

@@ -44,7 +44,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
     /// Writes `response` as the reply to the request that `terms` are of.
     fn reply(&mut self, transport: &mut Transport<'_, S>, terms: Terms, response: Response<Bytes>) {
         let terms = Terms { keeps_alive: terms.keeps_alive && !self.is_last, ..terms };
-        let date = self.shared.date.at(transport.wall_time());
+        let date = self.shared.date.at(transport.wall_second());
         let mut exchange = Exchange::<S> { terms, outcome: Outcome::Open, number: self.number };
         let writer = transport.writer();
         Reply { writer, exchange: &mut exchange, date: &date, status: StatusCode::OK }
