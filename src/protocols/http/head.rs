@@ -318,6 +318,13 @@ fn scan_lines(
     Some((lines.len() - rest.len(), fault))
 }
 
+/// Whether the request that `bytes` begin with has the method that `method` begins with.
+#[inline]
+pub(super) fn asks(bytes: &[u8], method: &[u8]) -> bool {
+    // One blank line is forgiven in front of a request.
+    bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(method)
+}
+
 /// What follows a `Host` line of the form that every request has, so spelled and with a plain name
 /// in it: taken here in one look, where the long way takes five.
 #[inline(always)]

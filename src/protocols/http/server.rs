@@ -21,7 +21,7 @@ use ::http::StatusCode;
 
 use super::config::Config;
 use super::date::{DateCache, DateLine};
-use super::head::{self, Framing, Head, Parsed, parse_head};
+use super::head::{self, Framing, Head, Parsed, asks, parse_head};
 use super::reply::{Exchange, Outcome, Reply, Terms};
 use super::request::Request;
 use super::stream::Streaming;
@@ -383,13 +383,6 @@ impl<S: 'static, H: Handler<S>> Protocol<S> for Http<S, H> {
             Stage::Head | Stage::Body(_) | Stage::Deferred(_) | Stage::Last => {}
         }
     }
-}
-
-/// Whether the request that `bytes` begin with has the method that `method` begins with.
-#[inline]
-fn asks(bytes: &[u8], method: &[u8]) -> bool {
-    // One blank line is forgiven in front of a request.
-    bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(method)
 }
 
 impl<S, H> fmt::Debug for Http<S, H> {
