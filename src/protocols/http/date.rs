@@ -32,23 +32,25 @@ impl DateLine {
 /// The line of the present second, shared by all connections of a server.
 ///
 /// Readers take no lock: a locked instruction costs more than the copy, and of all connections
-/// one in a second has something to write. They read the second, the words, and the second
-/// again; where it was withheld, or has changed, they make the line themselves.
+/// one in a second has something to write. They read the version, the line, and the version
+/// again; where that is odd, or has changed, or is of another second, they make the line
+/// themselves. (The second is no version: loops whose turns began before and after its end may
+/// write it by turns.)
 #[derive(Debug)]
 pub(super) struct DateCache {
-    /// Of which second the words are; [`WRITING`] while they are being changed.
+    /// Odd while the line is being changed.
+    version: AtomicU64,
     second: AtomicU64,
     words: [AtomicU64; WORDS],
     writing: Mutex<()>,
 }
 
-/// No second that a clock shows.
-const WRITING: u64 = u64::MAX;
-
 impl DateCache {
     pub(super) fn new() -> Self {
         Self {
-            second: AtomicU64::new(WRITING),
+            version: AtomicU64::new(0),
+            // No second that a clock shows.
+            second: AtomicU64::new(u64::MAX),
             words: [const { AtomicU64::new(0) }; WORDS],
             writing: Mutex::new(()),
         }
@@ -57,10 +59,11 @@ impl DateCache {
     /// The line for a second since 1970.
     #[inline]
     pub(super) fn at(&self, second: u64) -> DateLine {
-        if self.second.load(Ordering::Acquire) == second {
+        let version = self.version.load(Ordering::Acquire);
+        if version.is_multiple_of(2) && self.second.load(Ordering::Relaxed) == second {
             let words = self.words.each_ref().map(|word| word.load(Ordering::Relaxed));
             fence(Ordering::Acquire);
-            if self.second.load(Ordering::Relaxed) == second {
+            if self.version.load(Ordering::Relaxed) == version {
                 return DateLine { words: words.map(u64::to_le_bytes) };
             }
         }
@@ -70,14 +73,16 @@ impl DateCache {
     #[cold]
     fn make(&self, second: u64) -> DateLine {
         let line = line_of(second);
-        // Whoever else is at it makes the same line.
+        // Whoever else is at it makes a line, too.
         if let Ok(_guard) = self.writing.try_lock() {
-            self.second.store(WRITING, Ordering::Relaxed);
+            let version = self.version.load(Ordering::Relaxed);
+            self.version.store(version + 1, Ordering::Relaxed);
             fence(Ordering::Release);
+            self.second.store(second, Ordering::Relaxed);
             for (word, bytes) in self.words.iter().zip(line.words) {
                 word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
             }
-            self.second.store(second, Ordering::Release);
+            self.version.store(version + 2, Ordering::Release);
         }
         line
     }
