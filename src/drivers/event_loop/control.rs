@@ -80,10 +80,7 @@ impl<S> Control<'_, S> {
     /// What the loop has done so far, but for the turn that is under way.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let mut open = 0;
-        self.visit(&mut |_| open += 1);
-        let (sockets, datagrams) = self.sockets.count();
-        Stats { open, held: self.desk.held(), sockets, datagrams, ..self.stats.clone() }
+        self.stats.snapshot(self.connections.count(), self.desk.held(), self.sockets.count())
     }
 
     /// The time of this turn.
@@ -113,11 +110,18 @@ impl<S> fmt::Debug for Control<'_, S> {
 /// The connections of a loop, whatever their streams are.
 pub(super) trait Visit<S> {
     fn visit(&self, visit: &mut dyn FnMut(&Connection<S>));
+
+    /// How many there are.
+    fn count(&self) -> usize;
 }
 
 impl<S, T> Visit<S> for ConnectionMap<Entry<S, T>> {
     fn visit(&self, visit: &mut dyn FnMut(&Connection<S>)) {
         self.iter().for_each(|(_, entry)| visit(&entry.connection));
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 

@@ -15,7 +15,7 @@ use super::Handle;
 use super::accept::ListenerEntry;
 use super::by_name::Search;
 use super::config::Config;
-use super::control::Control;
+use super::control::{Control, Count as _};
 use super::drain::Drain;
 use super::entry::{Entry, Incoming};
 use super::mailbox::{Letter, Mailbox};
@@ -311,12 +311,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = self.stats.clone();
-        stats.open = self.connections.len();
-        stats.held = self.desk.held();
-        stats.sockets = self.sockets.len();
-        stats.datagrams = self.sockets.counts();
-        stats
+        self.stats.snapshot(self.connections.len(), self.desk.held(), self.sockets.count())
     }
 
     pub(crate) fn local_address(&self, listener: ListenerId) -> Option<&Address> {

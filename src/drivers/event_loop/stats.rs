@@ -54,6 +54,17 @@ impl Stats {
         self.closed.iter().find(|(closed, _)| *closed == reason).map_or(0, |(_, count)| *count)
     }
 
+    /// These counters with what there is now: connections, bytes they hold, and datagram sockets
+    /// with what became of theirs.
+    pub(super) fn snapshot(
+        &self,
+        open: usize,
+        held: usize,
+        (sockets, datagrams): (usize, DatagramCounts),
+    ) -> Self {
+        Self { open, held, sockets, datagrams, ..self.clone() }
+    }
+
     pub(in super::super) fn note_closed(&mut self, reason: CloseReason) {
         // A loop meets a handful of reasons, so a list is as good as a map.
         match self.closed.iter_mut().find(|(closed, _)| *closed == reason) {

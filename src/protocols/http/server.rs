@@ -231,20 +231,16 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
         let writer = transport.writer();
         let reply = Reply { writer, exchange: &mut exchange, date, status: StatusCode::OK };
         self.shared.handler.handle(&request, reply, state);
-        if let Outcome::Done = exchange.outcome {
-            self.is_last = !exchange.terms.keeps_alive;
-            self.end_reply(transport);
-        } else {
-            self.settle(transport, state, exchange, date);
-        }
+        self.settle(transport, state, &mut exchange, date);
     }
 
     /// Goes on from how a reply was left.
+    #[inline]
     fn settle(
         &mut self,
         transport: &mut Transport<'_, S>,
         state: &mut S,
-        mut exchange: Exchange<S>,
+        exchange: &mut Exchange<S>,
         date: &DateLine,
     ) {
         self.is_last = !exchange.terms.keeps_alive;
@@ -255,7 +251,7 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
                 exchange.outcome = Outcome::Done;
                 let writer = transport.writer();
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Reply { writer, exchange: &mut exchange, date, status }.text("no answer");
+                Reply { writer, exchange, date, status }.text("no answer");
                 self.end_reply(transport);
             }
             Outcome::Deferred => {
@@ -263,8 +259,12 @@ impl<S: 'static, H: Handler<S>> Http<S, H> {
                 transport.pause_reading();
                 transport.set_timeout(self.shared.config.reply_timeout);
             }
-            Outcome::Streaming(streaming) => {
-                self.stage = Stage::Streaming(streaming);
+            Outcome::Streaming(_) => {
+                // Taken here and not above, where every reply would be moved for the sake of few.
+                let outcome = mem::replace(&mut exchange.outcome, Outcome::Done);
+                if let Outcome::Streaming(streaming) = outcome {
+                    self.stage = Stage::Streaming(streaming);
+                }
                 transport.pause_reading();
                 self.produce(transport, state);
             }
