@@ -18,18 +18,22 @@ fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
     let table = fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "rs") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_folder = path.is_dir();
+        if !is_folder && path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let text = fs::read_to_string(&path).unwrap();
+        let file = if is_folder { path.join("main.rs") } else { path.clone() };
+        let text = fs::read_to_string(&file).unwrap();
         assert!(text.lines().count() <= 50, "{name} has more than 50 lines");
         let opening: Vec<_> = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        let how = format!("`cargo run --example {name}`");
-        assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
+        let hows = ["", "--release "].map(|how| format!("`cargo run {how}--example {name}`"));
+        let is_told = hows.iter().any(|how| opening.join("\n").contains(how));
+        assert!(is_told, "{name} does not open with {}", hows[0]);
         let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
         assert!(has_test, "{name} has no test here, whose name begins with it");
-        assert!(table.contains(&format!("]({name}.rs)")), "{name} has no row in README.md");
+        let link = if is_folder { format!("]({name}/main.rs)") } else { format!("]({name}.rs)") };
+        assert!(table.contains(&link), "{name} has no row in README.md");
     }
 }
 
@@ -68,6 +72,47 @@ fn http_hello_says_hello_in_plain_text_whatever_is_asked() {
         assert_eq!((response.status, response.text()), (200, "Hello, World!"));
         assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
     }
+}
+
+#[test]
+fn game_tick_lets_clients_steer_what_moves_between_their_lines() {
+    let (_program, address) = listening("game_tick", "listening on tcp://", "");
+    let mut client = Client::connect(address);
+    let mut place = |line: &str| {
+        client.send(line);
+        let said = client.line();
+        let place = said.strip_prefix("the ball is at ").and_then(|place| place.parse().ok());
+        place.unwrap_or_else(|| panic!("not a place: {said}"))
+    };
+    let began: f64 = place("right\n");
+    // Each answer is one frame later, at least.
+    while place("and?\n") <= began {}
+    let stopped = place("stop\n");
+    assert_eq!(place("and?\n"), stopped);
+}
+
+#[test]
+fn game_world_tells_what_a_frame_takes_alone_and_with_500_players_who_steer() {
+    let ended = Program::start(example("game_world").arg("60")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let [alone, served] = &*ended.output else { panic!("two lines: {ended:?}") };
+    assert!(alone.starts_with("without a server: a frame takes "), "{alone}");
+    assert!(served.starts_with("with 500 players: a frame takes "), "{served}");
+    assert!(served.contains(" of 60 were late; they steered "), "{served}");
+    assert!(!served.ends_with(" steered 0 times"), "{served}");
+}
+
+#[test]
+fn inspector_shows_a_board_that_has_changed_whenever_one_looks() {
+    let (_program, address) = listening("inspector", "listening on http://", "/");
+    let mut client = Client::connect(address);
+    let first = client.get("/");
+    assert_eq!((first.status, first.header("refresh")), (200, Some("1")));
+    let board = first.text().split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let rows: Vec<_> = board.expect("a board").lines().map(str::len).collect();
+    assert_eq!(rows, [64; 24]);
+    // Each look is one of the program's own turns, and a generation comes after fifty of its ms.
+    while client.get("/").text() == first.text() {}
 }
 
 #[test]
