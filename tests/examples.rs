@@ -115,6 +115,23 @@ fn inspector_shows_a_board_that_has_changed_whenever_one_looks() {
     while client.get("/").text() == first.text() {}
 }
 
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+#[test]
+fn poll_host_echoes_and_tells_its_clients_what_it_hears_on_its_own_socket() {
+    let (mut program, address) = listening("poll_host", "listening on tcp://", "");
+    let own = program.ready("listening on udp://", "");
+    let mut clients = [(); 2].map(|()| Client::connect(address));
+    for client in &mut clients {
+        client.send("hello\n");
+        assert_eq!(client.line(), "hello");
+    }
+    let teller = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    teller.send_to(b"news\n", own).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.line(), "news");
+    }
+}
+
 #[test]
 fn http_slow_work_answers_others_while_it_counts() {
     let (_program, address) = listening("http_slow_work", "listening on http://", "/");
