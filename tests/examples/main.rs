@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
+#[path = "../programs/mod.rs"]
 mod programs;
 
 use std::fs;
@@ -30,7 +31,7 @@ fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
         let hows = ["", "--release "].map(|how| format!("`cargo run {how}--example {name}`"));
         let is_told = hows.iter().any(|how| opening.join("\n").contains(how));
         assert!(is_told, "{name} does not open with {}", hows[0]);
-        let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
+        let has_test = include_str!("main.rs").contains(&format!("\nfn {name}_"));
         assert!(has_test, "{name} has no test here, whose name begins with it");
         let link = if is_folder { format!("]({name}/main.rs)") } else { format!("]({name}.rs)") };
         assert!(table.contains(&link), "{name} has no row in README.md");
