@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
+mod guests;
 #[path = "../programs/mod.rs"]
 mod programs;
 
@@ -31,7 +32,8 @@ fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
         let hows = ["", "--release "].map(|how| format!("`cargo run {how}--example {name}`"));
         let is_told = hows.iter().any(|how| opening.join("\n").contains(how));
         assert!(is_told, "{name} does not open with {}", hows[0]);
-        let has_test = include_str!("main.rs").contains(&format!("\nfn {name}_"));
+        let tests = [include_str!("main.rs"), include_str!("guests.rs")];
+        let has_test = tests.iter().any(|tests| tests.contains(&format!("\nfn {name}_")));
         assert!(has_test, "{name} has no test here, whose name begins with it");
         let link = if is_folder { format!("]({name}/main.rs)") } else { format!("]({name}.rs)") };
         assert!(table.contains(&link), "{name} has no row in README.md");
@@ -72,64 +74,6 @@ fn http_hello_says_hello_in_plain_text_whatever_is_asked() {
         let response = client.get(target);
         assert_eq!((response.status, response.text()), (200, "Hello, World!"));
         assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
-    }
-}
-
-#[test]
-fn game_tick_lets_clients_steer_what_moves_between_their_lines() {
-    let (_program, address) = listening("game_tick", "listening on tcp://", "");
-    let mut client = Client::connect(address);
-    let mut place = |line: &str| {
-        client.send(line);
-        let said = client.line();
-        let place = said.strip_prefix("the ball is at ").and_then(|place| place.parse().ok());
-        place.unwrap_or_else(|| panic!("not a place: {said}"))
-    };
-    let began: f64 = place("right\n");
-    // Each answer is one frame later, at least.
-    while place("and?\n") <= began {}
-    let stopped = place("stop\n");
-    assert_eq!(place("and?\n"), stopped);
-}
-
-#[test]
-fn game_world_tells_what_a_frame_takes_alone_and_with_500_players_who_steer() {
-    let ended = Program::start(example("game_world").arg("60")).ended();
-    assert!(ended.status.success(), "{ended:?}");
-    let [alone, served] = &*ended.output else { panic!("two lines: {ended:?}") };
-    assert!(alone.starts_with("without a server: a frame takes "), "{alone}");
-    assert!(served.starts_with("with 500 players: a frame takes "), "{served}");
-    assert!(served.contains(" of 60 were late; they steered "), "{served}");
-    assert!(!served.ends_with(" steered 0 times"), "{served}");
-}
-
-#[test]
-fn inspector_shows_a_board_that_has_changed_whenever_one_looks() {
-    let (_program, address) = listening("inspector", "listening on http://", "/");
-    let mut client = Client::connect(address);
-    let first = client.get("/");
-    assert_eq!((first.status, first.header("refresh")), (200, Some("1")));
-    let board = first.text().split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next());
-    let rows: Vec<_> = board.expect("a board").lines().map(str::len).collect();
-    assert_eq!(rows, [64; 24]);
-    // Each look is one of the program's own turns, and a generation comes after fifty of its ms.
-    while client.get("/").text() == first.text() {}
-}
-
-#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
-#[test]
-fn poll_host_echoes_and_tells_its_clients_what_it_hears_on_its_own_socket() {
-    let (mut program, address) = listening("poll_host", "listening on tcp://", "");
-    let own = program.ready("listening on udp://", "");
-    let mut clients = [(); 2].map(|()| Client::connect(address));
-    for client in &mut clients {
-        client.send("hello\n");
-        assert_eq!(client.line(), "hello");
-    }
-    let teller = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    teller.send_to(b"news\n", own).unwrap();
-    for client in &mut clients {
-        assert_eq!(client.line(), "news");
     }
 }
 
