@@ -60,3 +60,20 @@ fn poll_host_echoes_and_tells_its_clients_what_it_hears_on_its_own_socket() {
         assert_eq!(client.line(), "news");
     }
 }
+
+#[test]
+fn guest_on_mio_serves_its_clients_and_itself_from_one_poll() {
+    let mut program = Program::start(example("guest_on_mio").arg("127.0.0.1:0"));
+    let own = program.ready("the program itself hears udp://", "");
+    let address = program.ready("listening on tcp://", "");
+    let mut clients = [(); 2].map(|()| Client::connect(address));
+    for (number, said) in ["one", "two", "three"].into_iter().enumerate() {
+        let client = &mut clients[number % 2];
+        client.send(&format!("{said}\n"));
+        assert_eq!(client.line(), format!("{}: {said}", number + 1));
+    }
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.send_to(b"for the program", own).unwrap();
+    let heard = format!("{}: for the program", peer.local_addr().unwrap());
+    assert_eq!(program.line(), heard);
+}

@@ -314,23 +314,6 @@ fn threading_server_answers_others_while_it_counts() {
     assert!(slow.is_silent(), "it should still count");
 }
 
-#[test]
-fn guest_on_mio_serves_its_clients_and_itself_from_one_poll() {
-    let mut program = Program::start(example("guest_on_mio").arg("127.0.0.1:0"));
-    let own = program.ready("the program itself hears udp://", "");
-    let address = program.ready("listening on tcp://", "");
-    let mut clients = [(); 2].map(|()| Client::connect(address));
-    for (number, said) in ["one", "two", "three"].into_iter().enumerate() {
-        let client = &mut clients[number % 2];
-        client.send(&format!("{said}\n"));
-        assert_eq!(client.line(), format!("{}: {said}", number + 1));
-    }
-    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    peer.send_to(b"for the program", own).unwrap();
-    let heard = format!("{}: for the program", peer.local_addr().unwrap());
-    assert_eq!(program.line(), heard);
-}
-
 /// Starts the example `name` on a free port and waits until it listens.
 fn listening(name: &str, before: &str, after: &str) -> (Program, SocketAddr) {
     let mut program = Program::start(example(name).args(["127.0.0.1:0", "127.0.0.1:0"]));
