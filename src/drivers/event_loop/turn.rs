@@ -273,14 +273,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 12;
+        const STAGES: usize = 13 + cfg!(unix) as usize;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
             Self::serve_ready,
             Self::serve_sockets,
+            #[cfg(unix)]
+            Self::serve_watches,
             Self::accept,
             Self::connect_again,
             Self::fire_deadlines,
             Self::fire_socket_deadlines,
+            Self::fire_timers,
             Self::take_letters,
             Self::carry_out_requests,
             Self::flush_touched,
