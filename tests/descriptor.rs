@@ -319,6 +319,22 @@ fn a_call_at_a_time_is_in_the_descriptor() {
 }
 
 #[test]
+fn what_a_callback_left_in_a_watched_descriptor_is_announced_again() {
+    for mode in MODES {
+        let mut host = Host::new(mode);
+        let (source, mut other) = UnixStream::pair().unwrap();
+        other.write_all(b"abc").unwrap();
+        let read = |source: &mut UnixStream, _, _: &mut Control<'_, Seen>, seen: &mut Seen| {
+            seen.notified += source.read(&mut [0]).unwrap();
+            ControlFlow::Continue(())
+        };
+        host.event_loop.watch(source, Interest::Readable, read).unwrap();
+        host.until(|seen| seen.notified == 3);
+        host.settle();
+    }
+}
+
+#[test]
 fn a_panic_that_leaves_a_turn_leaves_the_descriptor_readable() {
     for mode in MODES {
         let mut host = Host::new(mode);

@@ -91,6 +91,8 @@ impl<S> Errands<S> {
         for (place, entry) in &self.watches {
             entry.leave(net, place);
         }
+        #[cfg(not(unix))]
+        let _ = net;
     }
 
     /// When a timer is due.

@@ -32,11 +32,11 @@ pub enum Wait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Connections served: 1024.
+    /// Connections served: 1024, and as many watched descriptors.
     pub connections: usize,
     /// Peers accepted: 256.
     pub accepts: usize,
-    /// Deadlines fired: 1024 of connections, and as many of datagram sockets.
+    /// Deadlines fired: 1024 of connections, and as many of datagram sockets and of timers.
     pub deadlines: usize,
     /// Posted messages taken, and steps of requests carried out: 4096 each. A broadcast to ten
     /// thousand is ten thousand steps.
@@ -132,7 +132,7 @@ impl Deadline {
     }
 }
 
-/// The callback that took longest.
+/// The callback of a conversation that took longest.
 ///
 /// A turn with a time budget ([`Budget::until`]) times every callback. Any other reads the clock
 /// once the system's has ticked, every 1 to 10 ms: a callback that takes no tick may go unseen,
