@@ -27,6 +27,7 @@ mod protocols;
 mod quiet;
 mod stage;
 mod stranded;
+mod traffic;
 mod waking;
 
 use hosts::{Edge, Epoll, GameTick, Level, Own, Poll};
