@@ -1,5 +1,6 @@
-//! One table of conversations, under every driver and over every kind of stream: the client
-//! gets the same bytes, and the connections end for the same reasons.
+//! One table of conversations, under every driver and over every kind of stream, and under every
+//! way in to a loop of somebody else's: the client gets the same bytes, and the connections end
+//! for the same reasons.
 //!
 //! Each row is a server of its own (`served`), because a process with threads, as this one is,
 //! cannot fork. A new protocol joins by a line in `served/services.rs` and a scenario here.
@@ -16,6 +17,17 @@ use std::collections::BTreeMap;
 use support::Stage;
 
 const DRIVERS: [&str; 3] = ["event-loop", "threads", "forks"];
+
+/// Loops in which the event loop is a guest: the same driver, another way in.
+const HOSTS: &[&str] = &[
+    "game-tick",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "poll",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "epoll-level",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "epoll-edge",
+];
 
 /// A conversation, and how it must end.
 struct Scenario {
@@ -66,5 +78,10 @@ fn everywhere(scenario: &Scenario) {
             println!("row: {driver}, {address}"); // Shown where the test fails.
             play(scenario, driver, address);
         }
+    }
+    // What kind of stream it is matters to the driver, which is the same.
+    for host in HOSTS {
+        println!("row: a guest, {host}");
+        play(scenario, host, "tcp://127.0.0.1:0");
     }
 }
