@@ -19,9 +19,7 @@ mod traffic;
 use std::fs;
 use std::thread;
 
-#[cfg(not(mio_unsupported_force_poll_poll))]
-use hosts::{Edge, Epoll, Level, Poll};
-use hosts::{GameTick, Host, Own, now};
+use hosts::*;
 use programs::PATIENCE;
 use protocols::{Echo, Heard, hours};
 use stage::House;
@@ -106,10 +104,24 @@ fn leaves_nothing<H: Host<Heard> + 'static>(name: &str) {
 fn a_guest_dropped_in_the_middle_of_traffic_leaves_nothing_in_any_host() {
     leaves_nothing::<Own<Heard>>("our own run");
     leaves_nothing::<GameTick>("game tick");
+    leaves_nothing::<OnPoll<ByWaker>>("a guest on a poll");
+    leaves_nothing::<OnPoll<ByDescriptor>>("a guest on a poll, with a waker of its own");
     #[cfg(not(mio_unsupported_force_poll_poll))]
     {
         leaves_nothing::<Poll>("poll(2)");
         leaves_nothing::<Epoll<Level>>("epoll, level-triggered");
         leaves_nothing::<Epoll<Edge>>("epoll, edge-triggered");
+        leaves_nothing::<AsyncIo>("async-io");
+    }
+    #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+    {
+        leaves_nothing::<Calloop<Heard, ToldWhile>>("calloop, level-triggered");
+        leaves_nothing::<Calloop<Heard, ToldEach>>("calloop, edge-triggered");
+        leaves_nothing::<Calloop<Heard, ToldOnce>>("calloop, one-shot");
+    }
+    #[cfg(all(feature = "tokio", not(mio_unsupported_force_poll_poll)))]
+    {
+        leaves_nothing::<Tokio<CurrentThread>>("tokio on one thread");
+        leaves_nothing::<Tokio<MultiThread>>("tokio on two");
     }
 }

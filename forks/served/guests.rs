@@ -7,9 +7,7 @@ use switchboard::drivers::event_loop::{Ended, Stats};
 use switchboard::{Address, Config, Limits, OnPanic, Peer, Protocol};
 
 use super::announce;
-#[cfg(not(mio_unsupported_force_poll_poll))]
-use super::hosts::{Edge, Epoll, Level, Poll};
-use super::hosts::{GameTick, Host, Next};
+use super::hosts::*;
 
 /// Serves until it is drained, in the host of this name.
 pub(crate) fn serve<P: Protocol<()>>(
@@ -22,6 +20,7 @@ pub(crate) fn serve<P: Protocol<()>>(
     let serve = Serve { address, limits, grace, factory };
     match host {
         "game-tick" => serve.under::<GameTick>(),
+        "guest-on-poll" => serve.under::<OnPoll<ByWaker>>(),
         #[cfg(not(mio_unsupported_force_poll_poll))]
         "poll" => serve.under::<Poll>(),
         #[cfg(not(mio_unsupported_force_poll_poll))]

@@ -2,7 +2,7 @@
 
 use switchboard::Config;
 
-use crate::hosts::Host;
+use crate::hosts::{Host, Turns as _};
 use crate::protocols::{Echo, Heard, hours};
 use crate::stage::{House, Stage};
 use crate::traffic::Traffic;
@@ -44,4 +44,19 @@ where
         });
         house = back;
     }
+}
+
+pub(crate) fn the_descriptor_is_the_same_for_life<H: Host<Heard> + 'static>() {
+    let mut stage = Stage::<H>::set(Config::default().events(4));
+    let (address, mut seen) = (stage.address, Vec::new());
+    for _ in 0..3 {
+        let clients = stage.clients(20);
+        let (house, guest) = stage.leaves();
+        seen.push(H::Poll::descriptor(&guest));
+        stage = house.resumes(guest, address);
+        drop(clients);
+    }
+    // A guest without a poll of its own has none, which is for life, too.
+    assert_eq!(seen, [seen[0]; 3]);
+    stage.stops();
 }

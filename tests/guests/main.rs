@@ -28,9 +28,10 @@ mod quiet;
 mod stage;
 mod stranded;
 mod traffic;
+mod turns;
 mod waking;
 
-use hosts::{Edge, Epoll, GameTick, Level, Own, Poll};
+use hosts::*;
 use protocols::Heard;
 
 macro_rules! facts {
@@ -62,9 +63,10 @@ macro_rules! ways_in {
                     quiet::a_wake_up_is_for_something,
                     quiet::a_thousand_idle_clients_wake_nobody,
                     quiet::bytes_that_are_not_to_be_read_wake_nobody,
-                    quiet::where_a_host_waits_a_turn_would_do_nothing,
+                    quiet::where_a_host_waits_a_turn_does_nothing_and_does_not_block,
                     leaving::a_guest_that_leaves_in_the_middle_of_traffic_may_come_back,
                     leaving::a_guest_dropped_in_the_middle_of_traffic_is_gone_and_another_may_come,
+                    leaving::the_descriptor_is_the_same_for_life,
                 }
             }
         )*
@@ -74,12 +76,27 @@ macro_rules! ways_in {
 ways_in! {
     our_own_run: Own<Heard>;
     game_tick: GameTick;
+    guest_on_poll: OnPoll<ByWaker>;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    guest_on_poll_with_its_own_waker: OnPoll<ByDescriptor>;
     #[cfg(not(mio_unsupported_force_poll_poll))]
     poll_2: Poll;
     #[cfg(not(mio_unsupported_force_poll_poll))]
     epoll_level: Epoll<Level>;
     #[cfg(not(mio_unsupported_force_poll_poll))]
     epoll_edge: Epoll<Edge>;
+    #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+    calloop_level: Calloop<Heard, ToldWhile>;
+    #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+    calloop_edge: Calloop<Heard, ToldEach>;
+    #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+    calloop_one_shot: Calloop<Heard, ToldOnce>;
+    #[cfg(all(feature = "tokio", not(mio_unsupported_force_poll_poll)))]
+    tokio_current_thread: Tokio<CurrentThread>;
+    #[cfg(all(feature = "tokio", not(mio_unsupported_force_poll_poll)))]
+    tokio_multi_thread: Tokio<MultiThread>;
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    async_io: AsyncIo;
 }
 
 /// Whether the long versions are asked for.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use switchboard::{Budget, Config, Wait};
+use switchboard::{Budget, Config};
 
-use crate::hosts::Host;
+use crate::hosts::{Host, Turns as _};
 use crate::is_long;
 use crate::protocols::{Aloof, Heard, hours};
 use crate::stage::{House, Stage};
@@ -57,7 +57,9 @@ pub(crate) fn a_wake_up_is_for_something<H: Host<Heard> + 'static>() {
     stage.stops();
 }
 
-pub(crate) fn where_a_host_waits_a_turn_would_do_nothing<H: Host<Heard> + 'static>() {
+pub(crate) fn where_a_host_waits_a_turn_does_nothing_and_does_not_block<
+    H: Host<Heard> + 'static,
+>() {
     let mut stage = Stage::<H>::set(Config::default().events(4));
     let address = stage.address;
     let mut clients = Vec::new();
@@ -67,7 +69,11 @@ pub(crate) fn where_a_host_waits_a_turn_would_do_nothing<H: Host<Heard> + 'stati
         stage.wakes_until_quiet(A_MOMENT);
         let (house, mut guest) = stage.leaves();
         let before = guest.server.next_deadline();
-        let turn = guest.server.turn(Wait::No, Budget::default(), &mut guest.state).unwrap();
+        // On its own thread, so that one that blocks is found out.
+        let (guest, turn) = house.does(move |_| {
+            let turn = H::Poll::turn(&mut guest, Budget::default()).unwrap();
+            (guest, turn)
+        });
         let done = (turn.events, turn.callbacks, turn.closed, turn.bytes_in, turn.bytes_out);
         assert_eq!((done, turn.more), ((0, 0, 0, 0, 0), false), "round {round}");
         assert_eq!(turn.next, before);

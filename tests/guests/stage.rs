@@ -8,7 +8,7 @@ use std::time::Duration;
 use switchboard::drivers::event_loop::Ended;
 use switchboard::{Config, Handle, Limits, Protocol};
 
-use crate::hosts::{Aside, Bell, Guest, Host, Next, Round};
+use crate::hosts::{Aside, Bell, Driven, Host, Next, Round, Visitor};
 use crate::programs::{Client, PATIENCE};
 use crate::protocols::{Echo, Heard, hours};
 
@@ -20,13 +20,13 @@ pub(crate) struct House<H> {
 type Act<H> = Box<dyn FnOnce(&mut H) + Send>;
 
 /// A house with a guest in it.
-pub(crate) struct Stage<H> {
+pub(crate) struct Stage<H: Host<Heard>> {
     house: House<H>,
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle<Heard>,
     bell: Bell,
     orders: Sender<Order>,
-    over: Receiver<(Guest<Heard>, Option<Ended>)>,
+    over: Receiver<Driven<Heard, H::Poll>>,
 }
 
 /// What a test has the host do between two of its waits.
@@ -88,7 +88,7 @@ impl<H: Host<Heard> + 'static> House<H> {
     }
 
     /// Takes in a guest that was there before.
-    pub(crate) fn resumes(self, guest: Guest<Heard>, address: SocketAddr) -> Stage<H> {
+    pub(crate) fn resumes(self, guest: Visitor<Heard, H::Poll>, address: SocketAddr) -> Stage<H> {
         let (orders, ordered) = mpsc::channel();
         let (handle, bell) = (guest.server.handle(), self.does(|host| host.bell()));
         let over = self.begins(move |host| host.drive(guest, obeying(ordered)).unwrap());
@@ -148,7 +148,7 @@ impl<H: Host<Heard> + 'static> Stage<H> {
     }
 
     /// Has the host let its guest go. Gives both.
-    pub(crate) fn leaves(self) -> (House<H>, Guest<Heard>) {
+    pub(crate) fn leaves(self) -> (House<H>, Visitor<Heard, H::Poll>) {
         self.orders(Order::Leave);
         let (guest, ended) = self.over.recv_timeout(PATIENCE).unwrap();
         assert_eq!(ended, None, "it did not end, it was let go");

@@ -9,11 +9,11 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::retry_on_intr;
-use switchboard::drivers::event_loop::Ended;
-use switchboard::{Budget, Config, Wait};
+use switchboard::embed::OwnPoll;
+use switchboard::{Budget, Config, Error, Wait};
 
 use super::poll::{doorbell, ring, unring};
-use super::{Aside, Bell, Guest, Host, Next, Waiting, until};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, until, visitor};
 
 /// See the module.
 pub(crate) struct Epoll<M> {
@@ -78,14 +78,16 @@ impl<M> Epoll<M> {
 }
 
 impl<S: Send + 'static, M: Manner> Host<S> for Epoll<M> {
+    type Poll = OwnPoll;
+
     fn new() -> io::Result<Self> {
         let (epoll, bell) = (epoll::create(CreateFlags::CLOEXEC)?, doorbell()?);
         epoll::add(&epoll, &bell, EventData::new_u64(BELL), EventFlags::IN)?;
         Ok(Self { epoll, bell, manner: PhantomData })
     }
 
-    fn configure(config: Config) -> Config {
-        M::configure(config)
+    fn guest(&mut self, config: Config, state: S) -> Result<Visitor<S>, Error> {
+        visitor(M::configure(config), state)
     }
 
     fn bell(&self) -> Bell {
@@ -93,28 +95,24 @@ impl<S: Send + 'static, M: Manner> Host<S> for Epoll<M> {
         Box::new(move || ring(&bell))
     }
 
-    fn drive(
-        &mut self,
-        mut guest: Guest<S>,
-        mut aside: Aside,
-    ) -> io::Result<(Guest<S>, Option<Ended>)> {
-        epoll::add(&self.epoll, &guest.server, EventData::new_u64(GUEST), M::TRIGGER)?;
+    fn drive(&mut self, mut visitor: Visitor<S>, mut aside: Aside) -> io::Result<Driven<S>> {
+        epoll::add(&self.epoll, &visitor.server, EventData::new_u64(GUEST), M::TRIGGER)?;
         let (mut next, mut ended) = (Next::Wait, None);
         while next != Next::Leave && ended.is_none() {
-            let deadline = if M::ASKS { until(guest.server.next_deadline()) } else { None };
+            let deadline = if M::ASKS { until(visitor.server.next_deadline()) } else { None };
             let waiting = Waiting::new(deadline, next);
             let sources = self.wait(&waiting)?;
             let mut is_something = !sources.is_empty();
-            let is_due = M::ASKS && until(guest.server.next_deadline()) == Some(Duration::ZERO);
+            let is_due = M::ASKS && until(visitor.server.next_deadline()) == Some(Duration::ZERO);
             if sources.contains(&GUEST) || is_due {
-                let turn = guest.server.turn(Wait::No, Budget::default(), &mut guest.state)?;
+                let turn = visitor.server.turn(Wait::No, Budget::default(), &mut visitor.state)?;
                 is_something |= turn.callbacks > 0;
                 ended = turn.ended;
             }
             next = aside(waiting.ended(is_something));
         }
-        epoll::delete(&self.epoll, &guest.server)?;
-        Ok((guest, ended))
+        epoll::delete(&self.epoll, &visitor.server)?;
+        Ok((visitor, ended))
     }
 
     fn alone(&mut self) -> io::Result<()> {

@@ -7,10 +7,10 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
-use switchboard::drivers::event_loop::Ended;
-use switchboard::{Budget, Wait};
+use switchboard::embed::OwnPoll;
+use switchboard::{Budget, Config, Error, Wait};
 
-use super::{Aside, Bell, Guest, Host, Next, Round, Waiting, now};
+use super::{Aside, Bell, Driven, Host, Next, Round, Visitor, Waiting, now, visitor};
 
 /// Shorter than a player would want it, so that what takes a thousand frames takes no minute.
 const FRAME: Duration = Duration::from_micros(500);
@@ -22,9 +22,15 @@ pub(crate) struct GameTick {
 }
 
 impl<S: Send + 'static> Host<S> for GameTick {
+    type Poll = OwnPoll;
+
     fn new() -> io::Result<Self> {
         let (bell, rung) = mpsc::sync_channel(1);
         Ok(Self { bell, rung })
+    }
+
+    fn guest(&mut self, config: Config, state: S) -> Result<Visitor<S>, Error> {
+        visitor(config, state)
     }
 
     fn bell(&self) -> Bell {
@@ -34,17 +40,14 @@ impl<S: Send + 'static> Host<S> for GameTick {
         })
     }
 
-    fn drive(
-        &mut self,
-        mut guest: Guest<S>,
-        mut aside: Aside,
-    ) -> io::Result<(Guest<S>, Option<Ended>)> {
+    fn drive(&mut self, mut visitor: Visitor<S>, mut aside: Aside) -> io::Result<Driven<S>> {
         let mut waiting = Waiting::new(None, Next::Wait);
         loop {
             let frame_end = now() + FRAME;
-            let turn = guest.server.turn(Wait::No, Budget::until(frame_end), &mut guest.state)?;
+            let turn =
+                visitor.server.turn(Wait::No, Budget::until(frame_end), &mut visitor.state)?;
             if turn.ended.is_some() {
-                return Ok((guest, turn.ended));
+                return Ok((visitor, turn.ended));
             }
             // The world would be moved and drawn here; then the screen is waited for.
             let rest = frame_end.saturating_duration_since(now());
@@ -52,7 +55,7 @@ impl<S: Send + 'static> Host<S> for GameTick {
             let is_something = is_rung || turn.events > 0 || turn.callbacks > 0;
             if is_something || waiting.ended(false) == Round::TimedOut {
                 match aside(waiting.ended(is_something)) {
-                    Next::Leave => return Ok((guest, None)),
+                    Next::Leave => return Ok((visitor, None)),
                     next @ (Next::Wait | Next::WaitUpTo(_)) => waiting = Waiting::new(None, next),
                 }
             }

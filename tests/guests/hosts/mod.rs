@@ -7,55 +7,110 @@
 #![allow(dead_code, unused_imports, reason = "each program uses a part of it")]
 
 #[cfg(not(mio_unsupported_force_poll_poll))]
+mod async_io;
+#[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+mod calloop;
+#[cfg(not(mio_unsupported_force_poll_poll))]
 mod epoll;
 mod game_tick;
+mod on_poll;
 mod own;
 #[cfg(not(mio_unsupported_force_poll_poll))]
 mod poll;
+mod tasks;
+#[cfg(all(feature = "tokio", not(mio_unsupported_force_poll_poll)))]
+mod tokio;
 
 use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::time::{Duration, Instant};
 
-use switchboard::drivers::event_loop::{Deadline, Ended};
-use switchboard::{Config, Error, EventLoop};
+use switchboard::drivers::event_loop::Ended;
+use switchboard::embed::{HostPoll, OwnPoll, Poller};
+use switchboard::{Budget, Config, Deadline, Error, EventLoop, Turn, Wait};
 
+#[cfg(not(mio_unsupported_force_poll_poll))]
+pub(crate) use async_io::AsyncIo;
+#[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
+pub(crate) use calloop::{Calloop, ToldEach, ToldOnce, ToldWhile};
 #[cfg(not(mio_unsupported_force_poll_poll))]
 pub(crate) use epoll::{Edge, Epoll, Level, Naive};
 pub(crate) use game_tick::GameTick;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use on_poll::ByDescriptor;
+pub(crate) use on_poll::{ByWaker, OnPoll};
 pub(crate) use own::Own;
 #[cfg(not(mio_unsupported_force_poll_poll))]
 pub(crate) use poll::Poll;
+#[cfg(all(feature = "tokio", not(mio_unsupported_force_poll_poll)))]
+pub(crate) use tokio::{CurrentThread, MultiThread, Tokio};
 
 /// A loop that a program has, and how ours is a guest in it.
 pub(crate) trait Host<S: Send + 'static>: Sized {
+    /// Whose poll announces the guest's sockets.
+    type Poll: Turns;
+
     /// Makes the host, with no guest.
     fn new() -> io::Result<Self>;
 
-    /// What this way in needs of the guest's configuration.
-    fn configure(config: Config) -> Config {
-        config
-    }
-
     /// Makes a guest for this host.
-    fn guest(&mut self, config: Config, state: S) -> Result<Guest<S>, Error> {
-        Ok(Guest { server: EventLoop::with_config(Self::configure(config))?, state })
-    }
+    fn guest(&mut self, config: Config, state: S) -> Result<Visitor<S, Self::Poll>, Error>;
 
     /// A source of the host's own. Taken after the guest was made.
     fn bell(&self) -> Bell;
 
     /// Takes the guest in, and goes round until that has ended, or until `aside` says that it
-    /// shall leave. Then nothing of it is left in the host.
-    fn drive(&mut self, guest: Guest<S>, aside: Aside) -> io::Result<(Guest<S>, Option<Ended>)>;
+    /// shall leave. Then the host has forgotten it.
+    fn drive(
+        &mut self,
+        visitor: Visitor<S, Self::Poll>,
+        aside: Aside,
+    ) -> io::Result<Driven<S, Self::Poll>>;
 
     /// Goes round without a guest until its own bell has rung.
     fn alone(&mut self) -> io::Result<()>;
 }
 
 /// A loop of ours, and the state of the program around it.
-pub(crate) struct Guest<S: 'static> {
-    pub(crate) server: EventLoop<S>,
+pub(crate) struct Visitor<S: 'static, P: Poller = OwnPoll> {
+    pub(crate) server: EventLoop<S, P>,
     pub(crate) state: S,
+}
+
+/// A guest that was driven, and how it ended if it did.
+pub(crate) type Driven<S, P = OwnPoll> = (Visitor<S, P>, Option<Ended>);
+
+/// A guest with a poll of its own.
+pub(crate) fn visitor<S: 'static>(config: Config, state: S) -> Result<Visitor<S>, Error> {
+    Ok(Visitor { server: EventLoop::with_config(config)?, state })
+}
+
+/// What differs between a guest with a poll of its own and one without.
+pub(crate) trait Turns: Poller + Send + Sized + 'static {
+    /// A turn that waits for nothing.
+    fn turn<S: 'static>(visitor: &mut Visitor<S, Self>, budget: Budget) -> io::Result<Turn>;
+
+    /// What a host watches of it, if there is one thing.
+    fn descriptor<S>(_: &Visitor<S, Self>) -> Option<RawFd> {
+        None
+    }
+}
+
+impl Turns for OwnPoll {
+    fn turn<S: 'static>(visitor: &mut Visitor<S>, budget: Budget) -> io::Result<Turn> {
+        visitor.server.turn(Wait::No, budget, &mut visitor.state)
+    }
+
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    fn descriptor<S>(visitor: &Visitor<S>) -> Option<RawFd> {
+        Some(visitor.server.as_fd().as_raw_fd())
+    }
+}
+
+impl Turns for HostPoll {
+    fn turn<S: 'static>(visitor: &mut Visitor<S, Self>, budget: Budget) -> io::Result<Turn> {
+        Ok(visitor.server.end_round(budget, &mut visitor.state))
+    }
 }
 
 /// What the host has to do besides: called once a round, when nothing of the guest's runs.
@@ -89,13 +144,9 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// How long a host may wait for its guest's sake: not at all, up to a time, or for ever.
+/// How long a host may wait for its guest's sake.
 pub(crate) fn until(deadline: Deadline) -> Option<Duration> {
-    match deadline {
-        Deadline::Now => Some(Duration::ZERO),
-        Deadline::At(at) => Some(at.saturating_duration_since(now())),
-        Deadline::Never | _ => None,
-    }
+    deadline.timeout(now())
 }
 
 /// A wait that a host begins: as long as its guest lets it, and as long as it wants to itself.

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use switchboard::drivers::event_loop::Ended;
+use switchboard::embed::OwnPoll;
 use switchboard::{Budget, Config, Error, EventLoop, Handle, Wait};
 
-use super::{Aside, Bell, Guest, Host, Next, Waiting};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting};
 
 /// See the module.
 pub(crate) struct Own<S> {
@@ -13,14 +13,16 @@ pub(crate) struct Own<S> {
 }
 
 impl<S: Send + 'static> Host<S> for Own<S> {
+    type Poll = OwnPoll;
+
     fn new() -> io::Result<Self> {
         Ok(Self { handle: None })
     }
 
-    fn guest(&mut self, config: Config, state: S) -> Result<Guest<S>, Error> {
+    fn guest(&mut self, config: Config, state: S) -> Result<Visitor<S>, Error> {
         let server = EventLoop::with_config(config)?;
         self.handle = Some(server.handle());
-        Ok(Guest { server, state })
+        Ok(Visitor { server, state })
     }
 
     fn bell(&self) -> Bell {
@@ -28,22 +30,18 @@ impl<S: Send + 'static> Host<S> for Own<S> {
         Box::new(move || handle.wake())
     }
 
-    fn drive(
-        &mut self,
-        mut guest: Guest<S>,
-        mut aside: Aside,
-    ) -> io::Result<(Guest<S>, Option<Ended>)> {
+    fn drive(&mut self, mut visitor: Visitor<S>, mut aside: Aside) -> io::Result<Driven<S>> {
         let mut next = Next::Wait;
         while next != Next::Leave {
             let waiting = Waiting::new(None, next);
             let wait = waiting.timeout.map_or(Wait::Forever, Wait::UpTo);
-            let turn = guest.server.turn(wait, Budget::default(), &mut guest.state)?;
+            let turn = visitor.server.turn(wait, Budget::default(), &mut visitor.state)?;
             if turn.ended.is_some() {
-                return Ok((guest, turn.ended));
+                return Ok((visitor, turn.ended));
             }
             next = aside(waiting.ended(turn.events > 0 || turn.callbacks > 0));
         }
-        Ok((guest, None))
+        Ok((visitor, None))
     }
 
     fn alone(&mut self) -> io::Result<()> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::retry_on_intr;
-use switchboard::drivers::event_loop::Ended;
-use switchboard::{Budget, Wait};
+use switchboard::embed::OwnPoll;
+use switchboard::{Budget, Config, Error, Wait};
 
-use super::{Aside, Bell, Guest, Host, Next, Waiting, until};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, until, visitor};
 
 /// See the module.
 pub(crate) struct Poll {
@@ -31,8 +31,14 @@ pub(super) fn unring(bell: &OwnedFd) {
 }
 
 impl<S: Send + 'static> Host<S> for Poll {
+    type Poll = OwnPoll;
+
     fn new() -> io::Result<Self> {
         Ok(Self { bell: doorbell()? })
+    }
+
+    fn guest(&mut self, config: Config, state: S) -> Result<Visitor<S>, Error> {
+        visitor(config, state)
     }
 
     fn bell(&self) -> Bell {
@@ -40,27 +46,23 @@ impl<S: Send + 'static> Host<S> for Poll {
         Box::new(move || ring(&bell))
     }
 
-    fn drive(
-        &mut self,
-        mut guest: Guest<S>,
-        mut aside: Aside,
-    ) -> io::Result<(Guest<S>, Option<Ended>)> {
+    fn drive(&mut self, mut visitor: Visitor<S>, mut aside: Aside) -> io::Result<Driven<S>> {
         let mut next = Next::Wait;
         while next != Next::Leave {
-            let waiting = Waiting::new(until(guest.server.next_deadline()), next);
+            let waiting = Waiting::new(until(visitor.server.next_deadline()), next);
             let timeout = waiting.timeout.map(Timespec::try_from).transpose();
             let timeout = timeout.expect("no deadline is that far away");
-            let watched = [guest.server.as_fd(), self.bell.as_fd()];
+            let watched = [visitor.server.as_fd(), self.bell.as_fd()];
             let mut watched = watched.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
             let ready = retry_on_intr(|| poll(&mut watched, timeout.as_ref()))?;
             unring(&self.bell);
-            let turn = guest.server.turn(Wait::No, Budget::default(), &mut guest.state)?;
+            let turn = visitor.server.turn(Wait::No, Budget::default(), &mut visitor.state)?;
             if turn.ended.is_some() {
-                return Ok((guest, turn.ended));
+                return Ok((visitor, turn.ended));
             }
             next = aside(waiting.ended(ready > 0 || turn.callbacks > 0));
         }
-        Ok((guest, None))
+        Ok((visitor, None))
     }
 
     fn alone(&mut self) -> io::Result<()> {
