@@ -21,12 +21,11 @@ pub(crate) fn serve<P: Protocol<()>>(
     match host {
         "game-tick" => serve.under::<GameTick>(),
         "guest-on-poll" => serve.under::<OnPoll<ByWaker>>(),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        "guest-with-its-own-waker" => serve.under::<OnPoll<ByDescriptor>>(),
         #[cfg(not(mio_unsupported_force_poll_poll))]
-        "poll" => serve.under::<Poll>(),
-        #[cfg(not(mio_unsupported_force_poll_poll))]
-        "epoll-level" => serve.under::<Epoll<Level>>(),
-        #[cfg(not(mio_unsupported_force_poll_poll))]
-        "epoll-edge" => serve.under::<Epoll<Edge>>(),
+        _ => serve.by_descriptor(host),
+        #[cfg(mio_unsupported_force_poll_poll)]
         _ => Err("no such driver".into()),
     }
 }
@@ -40,6 +39,23 @@ struct Serve<F> {
 }
 
 impl<P: Protocol<()>, F: FnMut(Peer) -> P + Send + 'static> Serve<F> {
+    /// Where the host watches the loop's descriptor.
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    fn by_descriptor(self, host: &str) -> Result<(Ended, Stats), Box<dyn Error>> {
+        match host {
+            "poll" => self.under::<Poll>(),
+            "epoll-level" => self.under::<Epoll<Level>>(),
+            "epoll-edge" => self.under::<Epoll<Edge>>(),
+            "calloop-level" => self.under::<Calloop<(), ToldWhile>>(),
+            "calloop-edge" => self.under::<Calloop<(), ToldEach>>(),
+            "calloop-one-shot" => self.under::<Calloop<(), ToldOnce>>(),
+            "tokio-current-thread" => self.under::<Tokio<CurrentThread>>(),
+            "tokio-multi-thread" => self.under::<Tokio<MultiThread>>(),
+            "async-io" => self.under::<AsyncIo>(),
+            _ => Err("no such driver".into()),
+        }
+    }
+
     fn under<H: Host<()>>(self) -> Result<(Ended, Stats), Box<dyn Error>> {
         let mut host = H::new()?;
         let mut guest = host.guest(Config::default().on_panic(OnPanic::Close), ())?;

@@ -21,12 +21,26 @@ const DRIVERS: [&str; 3] = ["event-loop", "threads", "forks"];
 /// Loops in which the event loop is a guest: the same driver, another way in.
 const HOSTS: &[&str] = &[
     "game-tick",
+    "guest-on-poll",
+    "guest-with-its-own-waker",
     #[cfg(not(mio_unsupported_force_poll_poll))]
     "poll",
     #[cfg(not(mio_unsupported_force_poll_poll))]
     "epoll-level",
     #[cfg(not(mio_unsupported_force_poll_poll))]
     "epoll-edge",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-level",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-edge",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-one-shot",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "tokio-current-thread",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "tokio-multi-thread",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "async-io",
 ];
 
 /// A conversation, and how it must end.
