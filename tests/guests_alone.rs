@@ -111,6 +111,8 @@ fn a_guest_dropped_in_the_middle_of_traffic_leaves_nothing_in_any_host() {
         leaves_nothing::<Poll>("poll(2)");
         leaves_nothing::<Epoll<Level>>("epoll, level-triggered");
         leaves_nothing::<Epoll<Edge>>("epoll, edge-triggered");
+        leaves_nothing::<Epoll<LevelAlone>>("the descriptor alone, level-triggered");
+        leaves_nothing::<Epoll<EdgeAlone>>("the descriptor alone, edge-triggered");
         leaves_nothing::<AsyncIo>("async-io");
     }
     #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]

@@ -46,6 +46,8 @@ impl<P: Protocol<()>, F: FnMut(Peer) -> P + Send + 'static> Serve<F> {
             "poll" => self.under::<Poll>(),
             "epoll-level" => self.under::<Epoll<Level>>(),
             "epoll-edge" => self.under::<Epoll<Edge>>(),
+            "descriptor-alone-level" => self.under::<Epoll<LevelAlone>>(),
+            "descriptor-alone-edge" => self.under::<Epoll<EdgeAlone>>(),
             "calloop-level" => self.under::<Calloop<(), ToldWhile>>(),
             "calloop-edge" => self.under::<Calloop<(), ToldEach>>(),
             "calloop-one-shot" => self.under::<Calloop<(), ToldOnce>>(),

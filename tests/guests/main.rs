@@ -87,6 +87,10 @@ ways_in! {
     epoll_level: Epoll<Level>;
     #[cfg(not(mio_unsupported_force_poll_poll))]
     epoll_edge: Epoll<Edge>;
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    descriptor_alone_level: Epoll<LevelAlone>;
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    descriptor_alone_edge: Epoll<EdgeAlone>;
     #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
     calloop_level: Calloop<Heard, ToldWhile>;
     #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]

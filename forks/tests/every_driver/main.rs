@@ -29,6 +29,10 @@ const HOSTS: &[&str] = &[
     "epoll-level",
     #[cfg(not(mio_unsupported_force_poll_poll))]
     "epoll-edge",
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    "descriptor-alone-level",
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    "descriptor-alone-edge",
     #[cfg(not(mio_unsupported_force_poll_poll))]
     "calloop-level",
     #[cfg(not(mio_unsupported_force_poll_poll))]

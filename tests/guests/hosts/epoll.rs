@@ -51,6 +51,30 @@ impl Manner for Edge {
     const ASKS: bool = true;
 }
 
+/// Level-triggered, and nothing but the descriptor, which holds the deadline, too.
+pub(crate) struct LevelAlone;
+
+impl Manner for LevelAlone {
+    const TRIGGER: EventFlags = EventFlags::IN;
+    const ASKS: bool = false;
+
+    fn configure(config: Config) -> Config {
+        config.timer_in_descriptor(true)
+    }
+}
+
+/// Edge-triggered, and nothing but the descriptor: one turn for each edge.
+pub(crate) struct EdgeAlone;
+
+impl Manner for EdgeAlone {
+    const TRIGGER: EventFlags = EventFlags::IN.union(EventFlags::ET);
+    const ASKS: bool = false;
+
+    fn configure(config: Config) -> Config {
+        config.timer_in_descriptor(true)
+    }
+}
+
 /// Wrong on purpose: edge-triggered, one turn for each edge, and asks nothing. It is here so that
 /// a test which it passes is known to prove nothing.
 pub(crate) struct Naive;

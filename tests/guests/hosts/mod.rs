@@ -34,7 +34,7 @@ pub(crate) use async_io::AsyncIo;
 #[cfg(all(feature = "calloop", not(mio_unsupported_force_poll_poll)))]
 pub(crate) use calloop::{Calloop, ToldEach, ToldOnce, ToldWhile};
 #[cfg(not(mio_unsupported_force_poll_poll))]
-pub(crate) use epoll::{Edge, Epoll, Level, Naive};
+pub(crate) use epoll::{Edge, EdgeAlone, Epoll, Level, LevelAlone, Naive};
 pub(crate) use game_tick::GameTick;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use on_poll::ByDescriptor;
