@@ -20,6 +20,7 @@ mod signals;
 mod socket;
 mod stream;
 mod system;
+mod timer;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -55,6 +56,7 @@ pub(crate) use signals::SignalPipe;
 #[cfg(unix)]
 pub(crate) use stream::Stream;
 pub(crate) use system::SystemNetwork;
+pub(crate) use timer::CAN_HOLD_TIMER;
 
 /// What the engine needs of a world: a clock, and sockets that announce themselves.
 ///

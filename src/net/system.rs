@@ -14,6 +14,7 @@ use super::listener::Listener;
 use super::poller::Poller;
 use super::socket::Socket;
 use super::stream::Stream;
+use super::timer::DeadlineTimer;
 use super::{
     Accept, BindOptions, Clock, HostPoll, ListenOptions, Network, OwnPoll, PolledNetwork, Read,
     Readiness, Receive, SendTo, Ticks, Wake, Write, platform,
@@ -27,6 +28,8 @@ pub(crate) struct SystemNetwork<P> {
     clock: Clock,
     ticks: Ticks,
     can_send_file: bool,
+    /// For a host that waits for the poll's descriptor alone.
+    timer: Option<DeadlineTimer>,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<super::signals::StopSignals>,
 }
@@ -71,6 +74,7 @@ impl<P: Poller> SystemNetwork<P> {
             clock,
             ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
+            timer: None,
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
         }
@@ -79,6 +83,17 @@ impl<P: Poller> SystemNetwork<P> {
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn registry(&self) -> &Registry {
         self.poller.registry()
+    }
+
+    /// Puts a timer into the poll.
+    pub(crate) fn add_timer(&mut self, token: usize) -> io::Result<()> {
+        self.timer = Some(DeadlineTimer::new(self.poller.registry(), Token(token))?);
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) const fn timer(&mut self) -> Option<&mut DeadlineTimer> {
+        self.timer.as_mut()
     }
 
     #[cfg(all(unix, feature = "signals"))]

@@ -1,8 +1,10 @@
 //! A guest that leaves, in whatever moment, leaves its host as it was, and may come back.
 
 use switchboard::Config;
+use switchboard::drivers::event_loop::Ended;
 
 use crate::hosts::{Host, Turns as _};
+use crate::programs::PATIENCE;
 use crate::protocols::{Echo, Heard, hours};
 use crate::stage::{House, Stage};
 use crate::traffic::Traffic;
@@ -59,4 +61,19 @@ pub(crate) fn the_descriptor_is_the_same_for_life<H: Host<Heard> + 'static>() {
     // A guest without a poll of its own has none, which is for life, too.
     assert_eq!(seen, [seen[0]; 3]);
     stage.stops();
+}
+
+pub(crate) fn what_it_was_asked_while_it_was_out_is_done_when_it_is_back<H>()
+where
+    H: Host<Heard> + 'static,
+{
+    let stage = Stage::<H>::set(Config::default());
+    let (address, mut client) = (stage.address, stage.clients(1).remove(0));
+    let (house, mut guest) = stage.leaves();
+    guest.server.drain(PATIENCE);
+    let stage = house.resumes(guest, address);
+    assert_eq!(client.rest().unwrap(), b"", "it is told good bye");
+    drop(client);
+    let Ended::Drained(drained) = stage.ends() else { panic!("it was told to drain") };
+    assert_eq!((drained.finished, drained.aborted, drained.otherwise), (1, 0, 0));
 }

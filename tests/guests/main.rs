@@ -59,6 +59,7 @@ macro_rules! ways_in {
                     stranded::every_client_that_wrote_while_the_host_was_away_is_answered,
                     waking::each_wake_up_from_another_thread_is_heard,
                     waking::no_round_trip_stalls,
+                    waking::a_deadline_is_kept_though_nothing_else_comes,
                     waking::a_busy_guest_leaves_its_host_time,
                     quiet::a_wake_up_is_for_something,
                     quiet::a_thousand_idle_clients_wake_nobody,
@@ -66,6 +67,7 @@ macro_rules! ways_in {
                     quiet::where_a_host_waits_a_turn_does_nothing_and_does_not_block,
                     leaving::a_guest_that_leaves_in_the_middle_of_traffic_may_come_back,
                     leaving::a_guest_dropped_in_the_middle_of_traffic_is_gone_and_another_may_come,
+                    leaving::what_it_was_asked_while_it_was_out_is_done_when_it_is_back,
                     leaving::the_descriptor_is_the_same_for_life,
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchboard::{Limits, Protocol, Transport};
+use switchboard::{Limits, Protocol, Timeout, Transport};
 
 /// The state of the program around the server: how many bytes its echoes were sent.
 pub(crate) type Heard = u64;
@@ -51,6 +51,26 @@ impl Protocol<Heard> for Aloof {
         on.write(bytes);
         on.pause_reading();
         bytes.len()
+    }
+}
+
+/// Answers when a hundredth of a second has passed.
+pub(crate) struct Late;
+
+impl Protocol<Heard> for Late {
+    fn received(
+        &mut self,
+        on: &mut Transport<'_, Heard>,
+        heard: &mut Heard,
+        bytes: &[u8],
+    ) -> usize {
+        *heard += bytes.len() as u64;
+        on.set_timeout(Duration::from_millis(10));
+        bytes.len()
+    }
+
+    fn expired(&mut self, on: &mut Transport<'_, Heard>, _: &mut Heard, _: Timeout) {
+        on.write(b"later");
     }
 }
 

@@ -155,6 +155,12 @@ impl<H: Host<Heard> + 'static> Stage<H> {
         (self.house, guest)
     }
 
+    /// Waits until the guest has ended of itself.
+    pub(crate) fn ends(self) -> Ended {
+        let (_, ended) = self.over.recv_timeout(PATIENCE).unwrap();
+        ended.expect("nobody told it to leave")
+    }
+
     /// Stops the guest. Gives what it was lent.
     pub(crate) fn stops(self) -> Heard {
         self.handle.stop().unwrap();

@@ -7,7 +7,7 @@ use switchboard::Config;
 use crate::hosts::Host;
 use crate::is_long;
 use crate::programs::PATIENCE;
-use crate::protocols::{Heard, Restless, hours};
+use crate::protocols::{Heard, Late, Restless, hours};
 use crate::stage::{House, Stage};
 
 pub(crate) fn each_wake_up_from_another_thread_is_heard<H: Host<Heard> + 'static>() {
@@ -32,6 +32,17 @@ pub(crate) fn no_round_trip_stalls<H: Host<Heard> + 'static>() {
         assert_eq!(client.bytes(8), line.as_bytes());
     }
     assert_eq!(stage.stops(), 8 * count);
+}
+
+pub(crate) fn a_deadline_is_kept_though_nothing_else_comes<H: Host<Heard> + 'static>() {
+    let stage = House::<H>::new().takes_in(Config::default(), hours(), || Late);
+    // The host sleeps until an hour has passed; what comes moves that to the next moment.
+    let mut client = stage.client();
+    for _ in 0..5 {
+        client.send("now");
+        assert_eq!(client.bytes(5), b"later");
+    }
+    stage.stops();
 }
 
 pub(crate) fn a_busy_guest_leaves_its_host_time<H: Host<Heard> + 'static>() {

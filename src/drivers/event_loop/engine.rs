@@ -168,7 +168,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     pub(crate) fn ready(&mut self, readiness: Readiness) {
         self.turn.events += 1;
         match readiness.token {
-            tokens::WAKER => {} // The mailbox is looked at in every turn.
+            tokens::WAKER | tokens::TIMER => {} // Mailbox and clock are looked at in every turn.
             tokens::SIGNALS => self.take_stop_signals(),
             token => match tokens::listener(token, self.listeners.len()) {
                 Some(number) => {
@@ -295,6 +295,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             sockets: &self.sockets,
             stats: &self.stats,
             mailbox: &self.mailbox,
+            wakes: false,
         }
     }
 

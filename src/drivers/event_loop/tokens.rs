@@ -5,6 +5,7 @@ use crate::sansio::ConnectionId;
 
 pub(super) const WAKER: usize = usize::MAX - 1;
 pub(super) const SIGNALS: usize = usize::MAX - 2;
+pub(super) const TIMER: usize = usize::MAX - 3;
 /// The token of listener 0.
 const LISTENER: usize = usize::MAX - 8;
 
@@ -41,7 +42,7 @@ mod tests {
         // There are never as many sockets; where a token has no room for more it is the slot.
         let last = ConnectionId::new(u32::MAX - (1 << 21), ConnectionId::MAX_GENERATION);
         let highest = of_connection(last);
-        assert!(highest < of_listener(1 << 20) && of_listener(0) < SIGNALS && SIGNALS < WAKER);
+        assert!(highest < of_listener(1 << 20) && of_listener(0) < TIMER && SIGNALS < WAKER);
         assert_eq!(listener(highest, 1 << 20), None);
     }
 }
