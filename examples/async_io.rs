@@ -20,15 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(not(mio_unsupported_force_poll_poll))]
 mod host {
-    use std::{future::Future, io, os::fd::AsFd, pin::pin, task::Poll, time::Duration};
-
     use async_io::{Async, Timer};
+    use std::{future::Future, io, os::fd::AsFd, pin::pin, task::Poll, time::Duration};
     use switchboard::{Budget, Deadline, EventLoop, Wait};
 
-    pub(super) async fn drive<S: 'static>(
-        server: &mut EventLoop<S>,
-        state: &mut S,
-    ) -> io::Result<()> {
+    pub(super) async fn drive(server: &mut EventLoop<()>, state: &mut ()) -> io::Result<()> {
         let descriptor = Async::new_nonblocking(server.as_fd().try_clone_to_owned()?)?;
         while server.turn(Wait::No, Budget::default(), state)?.ended.is_none() {
             let mut readable = pin!(descriptor.readable());
@@ -37,9 +33,15 @@ mod host {
                 Deadline::Never => Timer::never(),
                 Deadline::Now | _ => Timer::after(Duration::ZERO),
             });
+            let mut is_hasty = server.has_pending();
             std::future::poll_fn(|context| match readable.as_mut().poll(context) {
-                Poll::Ready(readable) => Poll::Ready(readable),
+                // An alarm that is due is ready at once; other tasks have their turn before.
+                Poll::Pending if std::mem::take(&mut is_hasty) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
                 Poll::Pending => alarm.as_mut().poll(context).map(|_| Ok(())),
+                ready => ready,
             })
             .await?;
         }

@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use async_io::{Async, Timer, block_on};
 use rustix::fd::AsFd;
@@ -26,35 +27,24 @@ async fn drive<S: 'static>(server: &mut EventLoop<S>, state: &mut S) -> io::Resu
         if let Some(ended) = server.turn(Wait::No, Budget::default(), state)?.ended {
             return Ok(ended);
         }
-        let timer = match server.next_deadline() {
-            // A timer that is due already would be ready at once, and no other task have its turn.
-            Deadline::Now => {
-                yield_now().await;
-                continue;
-            }
+        let mut readable = pin!(descriptor.readable());
+        let mut alarm = pin!(match server.next_deadline() {
             Deadline::At(at) => Timer::at(at),
-            Deadline::Never | _ => Timer::never(),
-        };
-        let (mut readable, mut timer) = (pin!(descriptor.readable()), pin!(timer));
+            Deadline::Never => Timer::never(),
+            Deadline::Now | _ => Timer::after(Duration::ZERO),
+        });
+        let mut is_hasty = server.has_pending();
         poll_fn(|context| match readable.as_mut().poll(context) {
-            Poll::Ready(readable) => Poll::Ready(readable),
-            Poll::Pending => timer.as_mut().poll(context).map(|_| Ok(())),
+            // An alarm that is due is ready at once; other tasks have their turn before.
+            Poll::Pending if std::mem::take(&mut is_hasty) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => alarm.as_mut().poll(context).map(|_| Ok(())),
+            ready @ Poll::Ready(_) => ready,
         })
         .await?;
     }
-}
-
-/// Lets other tasks have their turn.
-async fn yield_now() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut has_yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
 }
 
 impl<S: Send + 'static> Host<S> for AsyncIo {
