@@ -3,6 +3,11 @@
 //! It says where it listens, then for each connection how its protocol was told that it closed,
 //! and after the drain that SIGTERM asks for how many ended how.
 
+#[cfg(feature = "guests")]
+mod guests;
+#[cfg(feature = "guests")]
+#[path = "../../tests/guests/hosts/mod.rs"]
+mod hosts;
 mod services;
 
 use std::collections::HashMap;
@@ -105,6 +110,9 @@ fn serve<P: Protocol<()>>(
             let handle = server.handle();
             (server.run()?, handle.stats())
         }
+        #[cfg(feature = "guests")]
+        host => guests::serve(host, address, limits, grace, factory)?,
+        #[cfg(not(feature = "guests"))]
         _ => return Err("there are event-loop, threads and forks".into()),
     };
     report(ended, &stats);

@@ -7,6 +7,8 @@
 //! | --- | --- |
 //! | sockets of your own, or none | [`Connection`](crate::Connection): bytes and time in, bytes out |
 //! | a `mio::Poll` | [`Guest`]: its sources live in your poll, in a range of tokens |
+//! | calloop | `calloop::Source`: an event source whose callback lends the host's data |
+//! | tokio | `tokio::drive`: a future, for a task of its own or to be awaited beside others |
 //! | anything that waits for a descriptor, or just comes by now and then | [`EventLoop`](crate::EventLoop): `AsFd`, [`turn`](crate::EventLoop::turn) and [`next_deadline`](crate::EventLoop::next_deadline) |
 //!
 //! # What holds, whichever it is
@@ -22,6 +24,11 @@
 //! 8. The same clients see the same bytes, whoever drives the loop.
 
 mod guest;
+
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll), feature = "calloop"))]
+pub mod calloop;
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll), feature = "tokio"))]
+pub mod tokio;
 
 pub use crate::net::{HostPoll, OwnPoll, Poller, WakeUp};
 pub use guest::Guest;

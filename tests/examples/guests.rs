@@ -96,3 +96,37 @@ fn watch_ends_in_order_when_the_command_has() {
     let ended = Program::start(example("watch").args(["127.0.0.1:0", "true"])).ended();
     assert!(ended.status.success(), "{ended:?}");
 }
+
+#[cfg(not(mio_unsupported_force_poll_poll))]
+#[test]
+fn calloop_shows_the_title_that_a_client_sets_when_its_own_timer_says_so() {
+    let (mut program, address) = listening("calloop", "listening on tcp://", "");
+    assert_eq!(program.line(), "after 0 seconds: \"\"");
+    let mut client = Client::connect(address);
+    client.send("\x1b[2J\n");
+    assert_eq!(client.line(), "it was \"\"");
+    let mut shown = (0..20).map(|_| program.line()).filter(|line| !line.ends_with("\"\""));
+    assert!(shown.next().is_some_and(|line| line.ends_with(r#"seconds: "\u{1b}[2J""#)));
+}
+
+#[cfg(not(mio_unsupported_force_poll_poll))]
+#[test]
+fn tokio_echoes_and_lets_another_task_tell_all_clients_the_time() {
+    let (_program, address) = listening("tokio", "listening on tcp://", "");
+    let mut clients = [(); 2].map(|()| Client::connect(address));
+    for client in &mut clients {
+        client.send("hello\n");
+        let mut heard = (0..20).map(|_| client.line());
+        assert!(heard.any(|line| line == "hello"));
+        assert!(heard.any(|line| line.ends_with(" seconds")));
+    }
+}
+
+#[cfg(not(mio_unsupported_force_poll_poll))]
+#[test]
+fn async_io_echoes() {
+    let (_program, address) = listening("async_io", "listening on tcp://", "");
+    let mut client = Client::connect(address);
+    client.send("hello\n");
+    assert_eq!(client.line(), "hello");
+}

@@ -1,5 +1,6 @@
-//! One table of conversations, under every driver and over every kind of stream: the client
-//! gets the same bytes, and the connections end for the same reasons.
+//! One table of conversations, under every driver and over every kind of stream, and under every
+//! way in to a loop of somebody else's: the client gets the same bytes, and the connections end
+//! for the same reasons.
 //!
 //! Each row is a server of its own (`served`), because a process with threads, as this one is,
 //! cannot fork. A new protocol joins by a line in `served/services.rs` and a scenario here.
@@ -16,6 +17,35 @@ use std::collections::BTreeMap;
 use support::Stage;
 
 const DRIVERS: [&str; 3] = ["event-loop", "threads", "forks"];
+
+/// Loops in which the event loop is a guest: the same driver, another way in.
+const HOSTS: &[&str] = &[
+    "game-tick",
+    "guest-on-poll",
+    "guest-with-its-own-waker",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "poll",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "epoll-level",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "epoll-edge",
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    "descriptor-alone-level",
+    #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+    "descriptor-alone-edge",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-level",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-edge",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "calloop-one-shot",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "tokio-current-thread",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "tokio-multi-thread",
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    "async-io",
+];
 
 /// A conversation, and how it must end.
 struct Scenario {
@@ -66,5 +96,10 @@ fn everywhere(scenario: &Scenario) {
             println!("row: {driver}, {address}"); // Shown where the test fails.
             play(scenario, driver, address);
         }
+    }
+    // What kind of stream it is matters to the driver, which is the same.
+    for host in HOSTS {
+        println!("row: a guest, {host}");
+        play(scenario, host, "tcp://127.0.0.1:0");
     }
 }

@@ -1,6 +1,6 @@
 //! What is played.
 
-use super::{Scenario, everywhere, play};
+use super::{HOSTS, Scenario, everywhere, play};
 
 /// `name: "service" [limits], play, [reasons], how it drained;`
 macro_rules! scenarios {
@@ -212,11 +212,13 @@ scenarios! {
 
 #[test]
 fn what_the_event_loop_alone_can_do_is_refused_aloud_by_the_others() {
-    let rows: [(&str, &[(u64, &str)]); 3] = [
-        ("event-loop", &[(1, "finished")]),
+    const DONE: &[(u64, &str)] = &[(1, "finished")];
+    let mut rows: Vec<(&str, &[(u64, &str)])> = vec![
+        ("event-loop", DONE),
         ("threads", &[(1, "a thread per connection cannot broadcast")]),
         ("forks", &[(1, "a process per connection cannot broadcast")]),
     ];
+    rows.extend(HOSTS.iter().map(|host| (*host, DONE)));
     for (driver, closed) in rows {
         let scenario = Scenario {
             service: "shout",

@@ -96,8 +96,8 @@ impl Budget {
     }
 }
 
-/// When the next turn should be made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// When the next turn should be made. What is earlier is less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Deadline {
     /// At once: work is left over.
