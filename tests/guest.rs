@@ -16,8 +16,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use switchboard::drivers::event_loop::Interest as Watched;
 use switchboard::embed::{Guest, WakeUp};
 use switchboard::{
-    Address, Budget, Control, Deadline, Error, Limits, ListenerId, Misuse, Protocol, Transport,
-    Turn,
+    Address, Budget, Deadline, Error, Limits, ListenerId, Misuse, Protocol, Transport, Turn,
 };
 
 /// Answers in capitals.
@@ -333,8 +332,7 @@ fn a_guest_that_is_dropped_in_the_middle_leaves_nothing_in_the_poll() {
         guest.adopt_listener(shared, Limits::default(), |_| Upper).unwrap();
         guest.bind("udp://127.0.0.1:0", switchboard::services::Echo).unwrap();
         let watched = std::sync::Arc::new(UnixDatagram::unbound().unwrap());
-        let goes_on = |_: &mut _, _, _: &mut Control<'_, ()>, _: &mut ()| Continue(());
-        guest.watch(watched.clone(), Watched::Writable, goes_on).unwrap();
+        guest.watch(watched.clone(), Watched::Writable, |_, _, _, ()| Continue(())).unwrap();
         let door = guest.listen("127.0.0.1:0", |_| Upper).unwrap();
         let mut clients: Vec<_> = (0..5).map(|_| connect(&guest, door)).collect();
         for client in &mut clients {

@@ -72,6 +72,7 @@ impl<S: 'static, P: Poller> Drop for Lent<'_, S, P> {
 
 impl<S: 'static, P: Poller> Engine<S, SystemNetwork<P>> {
     /// Makes the descriptor readable when the next turn is due.
+    #[cold]
     fn announce(&mut self) {
         let now = self.net.now();
         let at = match self.next_deadline() {

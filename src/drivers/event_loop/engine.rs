@@ -223,7 +223,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// When the next turn should be made.
     pub(crate) fn next_deadline(&self) -> Deadline {
         let is_congested = self.is_congested();
-        let errands = self.errands.as_deref();
         let has_work = !self.queue.is_empty()
             || !self.touched.is_empty()
             || !self.leaving.is_empty()
@@ -234,7 +233,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.is_poll_full
             || self.is_round_cut
             || self.serving.is_some()
-            || errands.is_some_and(Errands::has_work)
             || (!self.parked.is_empty() && !is_congested)
             || self.sockets.has_work(is_congested)
             // Somebody can be ended for it, or goes on: what is held is held by somebody.
@@ -253,8 +251,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
             .or_at(self.sockets.next_deadline())
             .or_at(self.accept_rests_until)
             .or_at(self.unconnected.front().map(|(at, _)| *at))
-            .or_at(errands.and_then(Errands::next_deadline))
             .or_at(drain.flatten());
+        let at = self.errands.as_ref().map_or(at, |errands| errands.or_earlier(at));
         match at {
             Deadline::At(at) if at <= self.desk.now() => Deadline::Now,
             Deadline::Now | Deadline::At(_) | Deadline::Never => at,

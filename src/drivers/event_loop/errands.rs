@@ -22,6 +22,7 @@ use slab::Slab;
 
 use super::engine::Engine;
 use super::service::guarded;
+use super::turn::Deadline;
 use super::wheel::TimerWheel;
 use crate::net::Network;
 
@@ -76,13 +77,13 @@ impl<S> Errands<S> {
         self.count
     }
 
-    /// Whether a turn has something to do here, whatever the time.
-    pub(super) fn has_work(&self) -> bool {
+    /// When there is something to do, here or at `other`.
+    pub(super) fn or_earlier(&self, other: Deadline) -> Deadline {
         #[cfg(unix)]
         if !self.queue.is_empty() {
-            return true;
+            return Deadline::Now;
         }
-        self.calling.is_some()
+        if self.calling.is_some() { Deadline::Now } else { other.or_at(self.wheel.next_deadline()) }
     }
 
     /// Takes every descriptor out of a poll that goes on.
@@ -93,11 +94,6 @@ impl<S> Errands<S> {
         }
         #[cfg(not(unix))]
         let _ = net;
-    }
-
-    /// When a timer is due.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.wheel.next_deadline()
     }
 }
 

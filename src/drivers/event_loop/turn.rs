@@ -273,17 +273,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 13 + cfg!(unix) as usize;
+        const STAGES: usize = ERRANDS + 12;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
-            Self::serve_ready,
-            Self::serve_sockets,
             #[cfg(unix)]
             Self::serve_watches,
+            Self::fire_timers,
+            Self::serve_ready,
+            Self::serve_sockets,
             Self::accept,
             Self::connect_again,
             Self::fire_deadlines,
             Self::fire_socket_deadlines,
-            Self::fire_timers,
             Self::take_letters,
             Self::carry_out_requests,
             Self::flush_touched,
@@ -291,21 +291,25 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Self::free_closed,
             Self::drain_on,
         ];
+        // Most loops have none, and pay nothing for that.
+        let start = if self.errands.is_some() { 0 } else { ERRANDS };
         let budget = budget.or_one();
         let (now, wall_time) = (self.net.now(), self.net.wall_time());
         self.desk.set_time(now, wall_time);
         (self.until, self.has_begun) = (budget.until, false);
         self.close_panicked();
+        self.next_stage = self.next_stage.max(start);
         let first = self.next_stage;
         self.is_round_cut = true;
-        for _ in 0..STAGES {
+        for _ in start..STAGES {
             stages[self.next_stage](self, &budget, state);
-            self.next_stage = (self.next_stage + 1) % STAGES;
+            let next = self.next_stage + 1;
+            self.next_stage = if next < STAGES { next } else { start };
             if self.has_begun && self.is_time_up() {
                 return self.sum_up();
             }
         }
-        (self.next_stage, self.is_round_cut) = (0, first != 0);
+        (self.next_stage, self.is_round_cut) = (start, first != start);
         self.sum_up()
     }
 
@@ -383,3 +387,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
         turn
     }
 }
+
+/// How many kinds of work are errands; they come first.
+const ERRANDS: usize = 1 + cfg!(unix) as usize;
