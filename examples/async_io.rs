@@ -9,7 +9,7 @@ use switchboard::{EventLoop, services};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".to_owned());
-    let mut server = EventLoop::new()?;
+    let mut server = EventLoop::<()>::new()?;
     let listener = server.listen(&*address, |_peer| services::Echo)?;
     println!("listening on {}", server.local_address(listener).ok_or("it has just begun")?);
 

@@ -10,6 +10,7 @@
 use std::any::Any;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::panic::{self, AssertUnwindSafe};
@@ -17,11 +18,12 @@ use std::time::Duration;
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use switchboard::drivers::event_loop::Interest;
 use switchboard::embed::{Guest, WakeUp};
 use switchboard::{
-    Budget, CloseReason, Closed, Closing, Config, ConnectionId, DatagramLimits, DatagramProtocol,
-    DatagramTransport, Error, EventLoop, Limits, ListenerId, ManualClock, Misuse, Protocol,
-    Timeout, Transport, Turn, Wait, WhenFull,
+    Budget, CloseReason, Closed, Closing, Config, ConnectionId, Control, DatagramLimits,
+    DatagramProtocol, DatagramTransport, Error, EventLoop, Limits, ListenerId, ManualClock, Misuse,
+    Protocol, Timeout, Transport, Turn, Wait, WhenFull,
 };
 
 const LEVEL: EventFlags = EventFlags::IN;
@@ -205,7 +207,7 @@ fn without_the_timer_an_edge_host_that_makes_one_turn_strands_clients() {
 /// Something that a host does between two turns.
 type Act = fn(&mut Host, ConnectionId);
 
-const ACTS: [(&str, Act); 17] = [
+const ACTS: [(&str, Act); 19] = [
     ("close", |host, id| host.event_loop.close(id, Closing::Finish)),
     ("drain", |host, _| host.event_loop.drain(PATIENCE)),
     ("control: send", |host, id| host.event_loop.control().send(id, "news", WhenFull::Drop)),
@@ -241,6 +243,15 @@ const ACTS: [(&str, Act); 17] = [
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(server.local_addr().unwrap()).unwrap();
         host.event_loop.adopt_stream(stream, Echo, Limits::default()).unwrap();
+    }),
+    ("watch what is ready", |host, _| {
+        let (source, _other) = UnixStream::pair().unwrap();
+        let over = |_: &mut _, _, _: &mut Control<'_, Seen>, _: &mut Seen| ControlFlow::Break(());
+        host.event_loop.watch(source, Interest::Readable, over).unwrap();
+    }),
+    ("call now", |host, _| {
+        let now = host.event_loop.control().now();
+        host.event_loop.call_at(now, |_, _| ControlFlow::Break(()));
     }),
     ("handle: post", |host, _| host.event_loop.handle().post(|_, _| ()).unwrap()),
     ("handle: wake", |host, _| host.event_loop.handle().wake()),
@@ -290,6 +301,36 @@ fn a_connection_begun_between_turns_has_its_deadline_in_the_descriptor() {
         host.event_loop.connect(&*to, Echo, limits).unwrap();
         host.until(|seen| !seen.closed.is_empty());
         assert_eq!(host.seen.closed, [CloseReason::TimedOut(Timeout::Connect)]);
+    }
+}
+
+#[test]
+fn a_call_at_a_time_is_in_the_descriptor() {
+    for mode in MODES {
+        let mut host = Host::new(mode);
+        host.settle();
+        let at = host.event_loop.control().now() + Duration::from_millis(5);
+        host.event_loop.call_at(at, |control, seen| {
+            seen.expired += 1;
+            ControlFlow::Continue(control.now() + Duration::from_millis(5))
+        });
+        host.until(|seen| seen.expired == 3);
+    }
+}
+
+#[test]
+fn what_a_callback_left_in_a_watched_descriptor_is_announced_again() {
+    for mode in MODES {
+        let mut host = Host::new(mode);
+        let (source, mut other) = UnixStream::pair().unwrap();
+        other.write_all(b"abc").unwrap();
+        let read = |source: &mut UnixStream, _, _: &mut Control<'_, Seen>, seen: &mut Seen| {
+            seen.notified += source.read(&mut [0]).unwrap();
+            ControlFlow::Continue(())
+        };
+        host.event_loop.watch(source, Interest::Readable, read).unwrap();
+        host.until(|seen| seen.notified == 3);
+        host.settle();
     }
 }
 

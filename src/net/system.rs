@@ -4,12 +4,16 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::ops::Range;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
 use mio::{Registry, Token};
 
+#[cfg(unix)]
+use super::Interest;
 use super::listener::Listener;
 use super::poller::Poller;
 use super::socket::Socket;
@@ -228,6 +232,32 @@ impl<P: Poller> Network for SystemNetwork<P> {
         token: usize,
     ) -> io::Result<(Listener, Address)> {
         self.add_listener(Listener::bind(address, options)?, token)
+    }
+
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        interest: Interest,
+        token: usize,
+    ) -> io::Result<()> {
+        self.enter(token, |registry, token| interest.register(descriptor, registry, token))
+    }
+
+    #[cfg(unix)]
+    fn watch_again(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        interest: Interest,
+        token: usize,
+    ) -> io::Result<()> {
+        self.enter(token, |registry, token| interest.register_again(descriptor, registry, token))
+    }
+
+    #[cfg(unix)]
+    fn unwatch(&mut self, descriptor: BorrowedFd<'_>, token: usize) {
+        super::interest::leave(descriptor, self.poller.registry());
+        self.release(token);
     }
 
     fn accept(&mut self, listener: &mut Listener) -> Accept<Stream> {

@@ -17,15 +17,17 @@ use crate::net::{Network as _, Poller, SystemNetwork};
 /// Readable when a turn has something to do that the system announces: bytes, peers, room to
 /// write, something posted by a [`Handle`](super::Handle).
 ///
-/// With [`Config::timer_in_descriptor`](super::Config::timer_in_descriptor) that is all: it is
+/// With [`Config::timer_in_descriptor`](super::Config::timer_in_descriptor) it suffices: it is
 /// readable, too, when a deadline has come, when a budget left work over, and when the host asked
-/// for something between two turns. Without it, deadlines and work left over are not in it: ask
-/// [`next_deadline`](EventLoop::next_deadline) before each wait.
+/// for something between two turns. Then a host makes one turn whenever it is readable, and has
+/// nothing else to wait for, level- or edge-triggered.
 ///
-/// A host that watches it level-triggered makes one turn whenever it is readable. One that
-/// watches it edge-triggered does the same with the option; without, it makes turns until
-/// [`next_deadline`](EventLoop::next_deadline) is no longer [`Deadline::Now`](super::Deadline::Now). The descriptor is
-/// the same for life. There is none where mio works through poll(2) or completion ports.
+/// Without, a host also asks [`next_deadline`](EventLoop::next_deadline) before each wait. Level-
+/// triggered is the way to register it; a host that cannot makes turns until one neither fetched
+/// events nor left work over.
+///
+/// The descriptor is the same for life. There is none where mio works through poll(2) or
+/// completion ports.
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 impl<S> AsFd for EventLoop<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -127,7 +129,7 @@ mod tests {
                 event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
             }
             client.read_exact(&mut [0]).unwrap();
-            event_loop.engine.network().timer().unwrap().calls
+            event_loop.engine.network().timer().unwrap().calls()
         };
         let calls = say(0);
         assert!(calls <= 2, "{calls}: for its first byte and for its silence");

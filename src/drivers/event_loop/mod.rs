@@ -15,6 +15,7 @@ mod descriptor;
 mod drain;
 mod engine;
 mod entry;
+mod errands;
 mod handle;
 mod mailbox;
 mod overload;
@@ -39,6 +40,8 @@ use crate::sansio::{
     Protocol,
 };
 
+#[cfg(unix)]
+pub use crate::net::Interest;
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
@@ -46,6 +49,9 @@ pub(crate) use engine::Engine;
 #[cfg(any(unix, feature = "simulation"))]
 pub(super) use engine::Factory;
 pub use engine::Peer;
+pub use errands::TimerId;
+#[cfg(unix)]
+pub use errands::{Ready, WatchId};
 pub use handle::{Handle, HandleError};
 #[cfg(unix)]
 pub(super) use service::{guarded, up_to, within};
