@@ -13,7 +13,7 @@ use switchboard::{Budget, Config, Error, Wait};
 use super::{Aside, Bell, Driven, Host, Next, Round, Visitor, Waiting, is_something, now, visitor};
 
 /// Shorter than a player would want it, so that what takes a thousand frames takes no minute.
-const FRAME: Duration = Duration::from_micros(500);
+const FRAME: Duration = Duration::from_micros(200);
 
 /// See the module.
 pub(crate) struct GameTick {
