@@ -51,11 +51,11 @@ pub(crate) fn a_busy_guest_leaves_its_host_time<H: Host<Heard> + 'static>() {
     client.send("go");
     assert_eq!(client.bytes(1), b"!");
     let (done, is_done) = mpsc::channel();
-    for number in 0..100 {
+    for number in 0..40 {
         let done = done.clone();
         stage.works(move || done.send(number).unwrap());
         assert_eq!(is_done.recv_timeout(PATIENCE), Ok(number));
     }
     let turns = stage.stops();
-    assert!(turns > 50, "it was busy all the while: {turns}");
+    assert!(turns > 20, "it was busy all the while: {turns}");
 }

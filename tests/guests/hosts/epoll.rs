@@ -13,7 +13,7 @@ use switchboard::embed::OwnPoll;
 use switchboard::{Budget, Config, Error, Wait};
 
 use super::poll::{doorbell, ring, unring};
-use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, until, visitor};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, is_something, until, visitor};
 
 /// See the module.
 pub(crate) struct Epoll<M> {
@@ -126,14 +126,14 @@ impl<S: Send + 'static, M: Manner> Host<S> for Epoll<M> {
             let deadline = if M::ASKS { until(visitor.server.next_deadline()) } else { None };
             let waiting = Waiting::new(deadline, next);
             let sources = self.wait(&waiting)?;
-            let mut is_something = !sources.is_empty();
+            let mut is_awake = !sources.is_empty();
             let is_due = M::ASKS && until(visitor.server.next_deadline()) == Some(Duration::ZERO);
             if sources.contains(&GUEST) || is_due {
                 let turn = visitor.server.turn(Wait::No, Budget::default(), &mut visitor.state)?;
-                is_something |= turn.callbacks > 0;
+                is_awake |= is_something(&turn);
                 ended = turn.ended;
             }
-            next = aside(waiting.ended(is_something));
+            next = aside(waiting.ended(is_awake));
         }
         epoll::delete(&self.epoll, &visitor.server)?;
         Ok((visitor, ended))

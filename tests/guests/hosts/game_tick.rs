@@ -10,10 +10,10 @@ use std::time::Duration;
 use switchboard::embed::OwnPoll;
 use switchboard::{Budget, Config, Error, Wait};
 
-use super::{Aside, Bell, Driven, Host, Next, Round, Visitor, Waiting, now, visitor};
+use super::{Aside, Bell, Driven, Host, Next, Round, Visitor, Waiting, is_something, now, visitor};
 
 /// Shorter than a player would want it, so that what takes a thousand frames takes no minute.
-const FRAME: Duration = Duration::from_micros(500);
+const FRAME: Duration = Duration::from_micros(200);
 
 /// See the module.
 pub(crate) struct GameTick {
@@ -44,6 +44,7 @@ impl<S: Send + 'static> Host<S> for GameTick {
         let mut waiting = Waiting::new(None, Next::Wait);
         loop {
             let frame_end = now() + FRAME;
+            let is_over = waiting.ended(false) == Round::TimedOut;
             let turn =
                 visitor.server.turn(Wait::No, Budget::until(frame_end), &mut visitor.state)?;
             if turn.ended.is_some() {
@@ -51,10 +52,9 @@ impl<S: Send + 'static> Host<S> for GameTick {
             }
             // The world would be moved and drawn here; then the screen is waited for.
             let rest = frame_end.saturating_duration_since(now());
-            let is_rung = self.rung.recv_timeout(rest).is_ok();
-            let is_something = is_rung || turn.events > 0 || turn.callbacks > 0;
-            if is_something || waiting.ended(false) == Round::TimedOut {
-                match aside(waiting.ended(is_something)) {
+            let is_awake = self.rung.recv_timeout(rest).is_ok() || is_something(&turn);
+            if is_awake || is_over {
+                match aside(if is_awake { Round::Woken } else { Round::TimedOut }) {
                     Next::Leave => return Ok((visitor, None)),
                     next @ (Next::Wait | Next::WaitUpTo(_)) => waiting = Waiting::new(None, next),
                 }

@@ -149,6 +149,11 @@ pub(crate) fn until(deadline: Deadline) -> Option<Duration> {
     deadline.timeout(now())
 }
 
+/// Whether a turn found something to do, or left something.
+pub(crate) fn is_something(turn: &Turn) -> bool {
+    turn.more || turn.events > 0 || turn.callbacks > 0
+}
+
 /// A wait that a host begins: as long as its guest lets it, and as long as it wants to itself.
 pub(crate) struct Waiting {
     pub(crate) timeout: Option<Duration>,

@@ -9,7 +9,7 @@ use mio::{Events, Poll, Token, Waker};
 use switchboard::embed::{Guest, HostPoll, WakeUp};
 use switchboard::{Budget, Config, Error, Turn};
 
-use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, until};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, is_something, until};
 
 /// See the module.
 pub(crate) struct OnPoll<W> {
@@ -110,7 +110,7 @@ impl<S: Send + 'static, W: Wakes> Host<S> for OnPoll<W> {
             let waiting = Waiting::new(until(visitor.server.next_deadline()), next);
             let (count, turn) = self.round(&mut visitor, waiting.timeout, Budget::default())?;
             ended = turn.ended;
-            next = aside(waiting.ended(count > 0 || turn.callbacks > 0));
+            next = aside(waiting.ended(count > 0 || is_something(&turn)));
         }
         Ok((visitor, ended))
     }

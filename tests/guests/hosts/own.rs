@@ -5,7 +5,7 @@ use std::io;
 use switchboard::embed::OwnPoll;
 use switchboard::{Budget, Config, Error, EventLoop, Handle, Wait};
 
-use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, is_something};
 
 /// See the module.
 pub(crate) struct Own<S> {
@@ -39,7 +39,7 @@ impl<S: Send + 'static> Host<S> for Own<S> {
             if turn.ended.is_some() {
                 return Ok((visitor, turn.ended));
             }
-            next = aside(waiting.ended(turn.events > 0 || turn.callbacks > 0));
+            next = aside(waiting.ended(is_something(&turn)));
         }
         Ok((visitor, None))
     }

@@ -9,7 +9,7 @@ use rustix::io::retry_on_intr;
 use switchboard::embed::OwnPoll;
 use switchboard::{Budget, Config, Error, Wait};
 
-use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, until, visitor};
+use super::{Aside, Bell, Driven, Host, Next, Visitor, Waiting, is_something, until, visitor};
 
 /// See the module.
 pub(crate) struct Poll {
@@ -60,7 +60,7 @@ impl<S: Send + 'static> Host<S> for Poll {
             if turn.ended.is_some() {
                 return Ok((visitor, turn.ended));
             }
-            next = aside(waiting.ended(ready > 0 || turn.callbacks > 0));
+            next = aside(waiting.ended(ready > 0 || is_something(&turn)));
         }
         Ok((visitor, None))
     }

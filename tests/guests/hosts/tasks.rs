@@ -3,8 +3,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::{Aside, Bell, Next, Round};
@@ -42,7 +43,8 @@ impl TaskBell {
     }
 }
 
-/// Polls `guest` until it is done, or until `aside` says that it shall leave.
+/// Polls `guest` whenever that has asked for it, until it is done, or until `aside` says that it
+/// shall leave.
 pub(super) async fn accompany<G: Future, T: Future>(
     guest: G,
     bell: &TaskBell,
@@ -50,25 +52,60 @@ pub(super) async fn accompany<G: Future, T: Future>(
     mut sleep: impl FnMut(Duration) -> T,
 ) -> Option<G::Output> {
     let (mut guest, mut alarm) = (pin!(guest), pin!(None::<T>));
+    let knock = Arc::new(Knock::default());
     poll_fn(|context| {
-        bell.is_rung(context);
-        let is_over = match alarm.as_mut().as_pin_mut() {
-            Some(alarm) => alarm.poll(context).is_ready(),
-            None => false,
-        };
-        if let Poll::Ready(output) = guest.as_mut().poll(context) {
-            return Poll::Ready(Some(output));
+        let is_rung = bell.is_rung(context);
+        let is_knocked = knock.is_heard(context);
+        if is_knocked {
+            let waker = Waker::from(Arc::clone(&knock));
+            if let Poll::Ready(output) = guest.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(Some(output));
+            }
         }
-        match aside(if is_over { Round::TimedOut } else { Round::Woken }) {
+        let is_awake = is_knocked || is_rung;
+        if !is_awake {
+            match alarm.as_mut().as_pin_mut().map(|alarm| alarm.poll(context)) {
+                Some(Poll::Ready(_)) => {}
+                Some(Poll::Pending) | None => return Poll::Pending,
+            }
+        }
+        match aside(if is_awake { Round::Woken } else { Round::TimedOut }) {
             Next::Leave => return Poll::Ready(None),
             Next::Wait => alarm.set(None),
-            Next::WaitUpTo(time) => alarm.set(Some(sleep(time))),
-        }
-        // It wakes the task when its time has come, once it was polled.
-        if alarm.as_mut().as_pin_mut().is_some_and(|alarm| alarm.poll(context).is_ready()) {
-            context.waker().wake_by_ref();
+            Next::WaitUpTo(time) => {
+                alarm.set(Some(sleep(time)));
+                context.waker().wake_by_ref(); // It rings for those who have asked it once.
+            }
         }
         Poll::Pending
     })
     .await
+}
+
+/// A guest's waker: wakes the task, and tells that it was the guest who did.
+struct Knock {
+    has_knocked: AtomicBool,
+    task: Mutex<Waker>,
+}
+
+impl Default for Knock {
+    /// It is polled once before it can have asked for it.
+    fn default() -> Self {
+        Self { has_knocked: AtomicBool::new(true), task: Mutex::new(Waker::noop().clone()) }
+    }
+}
+
+impl Knock {
+    /// Whether the guest knocked since this was last asked. It wakes the task from now on.
+    fn is_heard(&self, context: &Context<'_>) -> bool {
+        self.task.lock().expect("nobody panics with it").clone_from(context.waker());
+        self.has_knocked.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Knock {
+    fn wake(self: Arc<Self>) {
+        self.has_knocked.store(true, Ordering::SeqCst);
+        self.task.lock().expect("nobody panics with it").wake_by_ref();
+    }
 }
