@@ -39,6 +39,7 @@ mod hold;
 mod idle;
 mod load;
 mod process;
+mod report;
 mod server;
 mod syscalls;
 mod table;
