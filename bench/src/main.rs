@@ -69,6 +69,8 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// Show the raw figures of a comparison again
+    Report(report::Options),
     /// Hold connections open until standard input ends (run by `idle`)
     #[command(hide = true)]
     Hold(hold::Options),
@@ -106,6 +108,7 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Report(options) => report::show(&options),
         Command::Hold(options) => hold::hold(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
