@@ -33,6 +33,8 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod compare;
+mod contenders;
 mod failure;
 mod greedy;
 mod hold;
@@ -61,6 +63,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Event loop, threads, forks and others side by side, with a report
+    Compare(compare::Options),
     /// CPU time per request, side by side with the limit
     Wire(wire::Options),
     /// System calls per request, counted by strace
@@ -104,6 +108,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Outcome<()> {
     match command {
+        Command::Compare(options) => compare::measure(&options),
         Command::Wire(options) => wire::measure(&options),
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
