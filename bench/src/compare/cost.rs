@@ -83,3 +83,34 @@ impl Meter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::*;
+
+    const SPENT: i64 = 2_000_000;
+
+    #[test]
+    fn the_clock_of_a_process_counts_threads_that_ended() {
+        let own = Family::listed(vec![std::process::id()]);
+        let meter = Meter::of_clocks(&own).expect("this process has a clock");
+        let before = meter.cpu_nanoseconds().expect("a clock can be read");
+        let burner = thread::spawn(|| {
+            while clock_gettime(ClockId::ThreadCPUTime).tv_nsec < SPENT {
+                std::hint::spin_loop();
+            }
+        });
+        burner.join().expect("it only spins");
+        let after = meter.cpu_nanoseconds().expect("a clock can be read");
+        assert!(after - before >= SPENT as u64, "{before} to {after}");
+    }
+
+    #[test]
+    fn a_family_without_processes_has_no_meter() {
+        assert!(Meter::of_clocks(&Family::listed(Vec::new())).is_err());
+    }
+}

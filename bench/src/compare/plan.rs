@@ -85,7 +85,7 @@ pub(crate) struct Scenario {
     /// Of each server in each round.
     pub(crate) slices: u32,
     /// Short enough that two neighbours meet the same weather, long enough that
-    /// beginning and end, with little under way, do not weigh.
+    /// beginning and end, with few requests under way, do not weigh.
     pub(crate) slice: Duration,
     pub(crate) starts: Starts,
     /// Units that system calls are counted over; none where that would say
@@ -147,7 +147,9 @@ const OUTLINES: &[Outline] = &[
     outline("greedy", Work::Greedy, 8, 8),
 ];
 
-/// From so many connections on, starting is dear.
+/// From so many connections on, a slice must be longer.
+const SOME: u32 = 500;
+/// From so many on, starting is dear besides.
 const MANY: u32 = 2_000;
 /// From so many on, no system calls are counted: under a tracer each thread and
 /// process that is attached costs milliseconds.
@@ -165,8 +167,8 @@ impl Outline {
     fn at(&self, pace: Pace) -> Scenario {
         let is_quick = pace == Pace::Quick;
         let connections = if is_quick { self.quick_connections } else { self.connections };
-        let slice = self.slice(connections);
-        let measured = Duration::from_millis(if is_quick { 60 } else { 600 });
+        let paced = Duration::from_millis(if is_quick { 40 } else { 200 });
+        let (slice, slices) = self.slices(connections, pace);
         let is_traced = !self.work.is_idle() && !self.work.disturbs() && self.work != Work::File;
         Scenario {
             name: self.name,
@@ -174,23 +176,30 @@ impl Outline {
             work: self.work,
             connections,
             rounds: if is_quick { 3 } else { 5 },
-            slices: (measured.as_millis() / slice.as_millis()).max(3) as u32,
+            slices,
             slice,
             starts: if is_quick || connections >= MANY { Starts::Once } else { Starts::EachRound },
             traced: (is_traced && !is_quick && connections < TOO_MANY_TO_TRACE).then_some(TRACED),
-            paced: self.work.is_paced().then_some(measured / 2),
+            paced: self.work.is_paced().then_some(paced),
         }
     }
 
-    /// A slice ends when every connection that has begun is answered, so with
-    /// thousands of them it must be longer.
-    fn slice(&self, connections: u32) -> Duration {
-        let milliseconds = match (self.work, connections) {
-            (Work::File, _) => 100,
-            (Work::Echo | Work::Http { .. } | Work::Broadcast, MANY..) => 60,
-            _ => 20,
+    /// How long a slice is, and how many there are of each server in a round. In
+    /// a closed loop every connection asks at least once in a slice, and a thread
+    /// that has not been asked for a while is woken at a higher price, so with
+    /// many connections a slice is long enough for each to ask several times.
+    fn slices(&self, connections: u32, pace: Pace) -> (Duration, u32) {
+        let asks_one = self.work.is_idle() || self.work == Work::Churn;
+        let (milliseconds, slices) = match (pace, self.work, connections) {
+            (Pace::Full, Work::File, _) => (100, 6),
+            (Pace::Quick, Work::File, _) => (50, 2),
+            (Pace::Full, _, MANY..) if !asks_one => (300, 4),
+            (Pace::Full, _, SOME..MANY) if !asks_one => (150, 5),
+            (Pace::Quick, _, SOME..) if !asks_one => (60, 2),
+            (Pace::Full, ..) => (20, 30),
+            (Pace::Quick, ..) => (20, 4),
         };
-        Duration::from_millis(milliseconds)
+        (Duration::from_millis(milliseconds), slices)
     }
 }
 
