@@ -33,6 +33,7 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod contenders;
 mod failure;
 mod greedy;
 mod hold;
@@ -69,9 +70,14 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// List the servers that a comparison knows, and the commands that run them
+    Servers(contenders::listing::Options),
     /// Hold connections open until standard input ends (run by `idle`)
     #[command(hide = true)]
     Hold(hold::Options),
+    /// Become nginx, on a free port
+    #[command(hide = true, disable_version_flag = true)]
+    Nginx(contenders::nginx::Options),
     /// Run a command on one core (how servers are started)
     #[command(hide = true)]
     Pinned(server::PinnedOptions),
@@ -91,7 +97,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_));
+    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_) | Command::Nginx(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -106,7 +112,9 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Servers(options) => contenders::listing::list(&options),
         Command::Hold(options) => hold::hold(&options),
+        Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
 }
