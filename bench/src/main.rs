@@ -75,9 +75,14 @@ enum Command {
     Greedy(greedy::Options),
     /// Show the raw figures of a comparison again
     Report(report::Options),
+    /// List the servers that a comparison knows, and the commands that run them
+    Servers(contenders::listing::Options),
     /// Hold connections open until standard input ends (run by `idle`)
     #[command(hide = true)]
     Hold(hold::Options),
+    /// Become nginx, on a free port
+    #[command(hide = true, disable_version_flag = true)]
+    Nginx(contenders::nginx::Options),
     /// Run a command on one core (how servers are started)
     #[command(hide = true)]
     Pinned(server::PinnedOptions),
@@ -97,7 +102,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_));
+    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_) | Command::Nginx(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -114,7 +119,9 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
         Command::Report(options) => report::show(&options),
+        Command::Servers(options) => contenders::listing::list(&options),
         Command::Hold(options) => hold::hold(&options),
+        Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
             return Err(Failure::new("stopped before anything was measured"));
         }
         eprintln!("preparing {}", contender.name);
-        servers.push(workshop.prepare(contender));
+        servers.push(Prepared::new(contender, &mut workshop));
     }
     let file = workshop.folder().join("file");
     if scenarios.iter().any(|scenario| scenario.work == Work::File) {
