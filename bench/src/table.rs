@@ -1,5 +1,7 @@
 //! Plain text tables and the few statistics they show.
 
+use std::fmt;
+
 /// Rows of text, the first being the header; prints them in aligned columns,
 /// the first to the left and the others to the right.
 #[derive(Debug)]
@@ -20,6 +22,12 @@ impl Table {
 
     /// Prints the table to standard output.
     pub(crate) fn print(&self) {
+        print!("{self}");
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -35,8 +43,9 @@ impl Table {
                     line += &format!("  {cell:>width$}");
                 }
             }
-            println!("{}", line.trim_end());
+            writeln!(f, "{}", line.trim_end())?;
         }
+        Ok(())
     }
 }
 

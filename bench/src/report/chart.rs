@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::units::time;
+use super::units::{count, time_tick};
 use crate::failure::{Attempt, Outcome};
 
 /// What is drawn for one server.
@@ -47,20 +47,26 @@ pub(super) struct Line {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-const WIDTH: u32 = 480;
+/// A bar this many times as long as the shortest is not drawn in full, or the
+/// others could not be told apart.
+const LONGEST: f64 = 8.0;
+const WIDTH: u32 = 440;
 const ROW: u32 = 24;
-const NAMES: i32 = 128;
-const TEXT: u32 = 13;
+const NAMES: i32 = 124;
+/// The SVG backend divides this by 1.24: what is drawn is 13.7.
+const TEXT: u32 = 17;
 /// Stands for the ink until it is replaced by `currentColor`.
 const INK: RGBColor = RGBColor(1, 2, 3);
 const INK_TEXT: &str = "#010203";
 
-/// Horizontal bars from zero, one below the other.
+/// Horizontal bars from zero, one below the other. One that is too long for
+/// the others to be seen ends early, and `»` says so.
 pub(super) fn bars(label: &str, bars: &[Bar]) -> Outcome<String> {
-    let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let values = || bars.iter().map(|bar| bar.value.max(f64::MIN_POSITIVE));
+    let most = values().fold(0.0, f64::max).min(LONGEST * values().fold(f64::MAX, f64::min));
     // The value's text stands behind the longest bar.
-    let room = f64::from(WIDTH as i32 - NAMES - 76);
-    let at = |value: f64| NAMES + (value / most * room).clamp(0.0, room + 4.0) as i32;
+    let room = f64::from(WIDTH as i32 - NAMES - 84);
+    let at = |value: f64| NAMES + (value / most * room).clamp(0.0, room) as i32;
     draw(label, bars.len() as u32 * ROW + 4, |area| {
         for (row, bar) in bars.iter().enumerate() {
             let top = 4 + row as i32 * ROW as i32;
@@ -78,7 +84,9 @@ pub(super) fn bars(label: &str, bars: &[Bar]) -> Outcome<String> {
                 }
                 end = end.max(ends[1].0);
             }
-            area.draw(&text(&bar.text, (end + 5, middle), HPos::Left))?;
+            let beyond = if bar.value > most { "» " } else { "" };
+            let value = format!("{beyond}{}", bar.text);
+            area.draw(&text(&value, (end + 5, middle), HPos::Left))?;
         }
         Ok(())
     })
@@ -89,7 +97,7 @@ pub(super) fn waits(label: &str, waits: &[Wait]) -> Outcome<String> {
     let all =
         waits.iter().flat_map(|wait| wait.waits.iter().chain(wait.undisturbed.iter().flatten()));
     let (low, high) = decades(all.copied());
-    let room = f64::from(WIDTH as i32 - NAMES - 24);
+    let room = f64::from(WIDTH as i32 - NAMES - 36);
     let at = |value: f64| {
         let part = (value.max(low).log10() - low.log10()) / (high.log10() - low.log10());
         NAMES + 8 + (part * room) as i32
@@ -101,7 +109,7 @@ pub(super) fn waits(label: &str, waits: &[Wait]) -> Outcome<String> {
         while decade <= high * 1.01 {
             let path = vec![(at(decade), 0), (at(decade), bottom)];
             area.draw(&PathElement::new(path, INK.mix(0.2).stroke_width(1)))?;
-            area.draw(&text(&time(decade), (at(decade), bottom + 11), HPos::Center))?;
+            area.draw(&text(&time_tick(decade), (at(decade), bottom + 11), HPos::Center))?;
             decade *= 10.0;
         }
         for (row, wait) in waits.iter().enumerate() {
@@ -129,17 +137,18 @@ pub(super) fn growth(label: &str, lines: &[Line], show: fn(f64) -> String) -> Ou
         let (plot, legend) = area.split_vertically(PLOT);
         let mut chart = ChartBuilder::on(&plot)
             .margin_top(8)
-            .margin_right(14)
+            .margin_right(26)
             .x_label_area_size(22)
             .y_label_area_size(64)
             .build_cartesian_2d((left..right).log_scale(), (low..high).log_scale())?;
         chart
             .configure_mesh()
+            .y_labels(4)
             .axis_style(INK.mix(0.5))
             .bold_line_style(INK.mix(0.2))
             .light_line_style(INK.mix(0.06))
             .label_style(("sans-serif", TEXT).into_font().color(&INK))
-            .x_label_formatter(&|connections: &f64| super::units::count(*connections))
+            .x_label_formatter(&|connections: &f64| count(*connections))
             .y_label_formatter(&|figure: &f64| show(*figure))
             .draw()?;
         for line in lines {
@@ -174,7 +183,7 @@ fn draw(
     }
     let size = format!("width=\"{WIDTH}\" height=\"{height}\" ");
     let label = super::page::escaped(label);
-    let role = format!("role=\"img\" aria-label=\"{label}\" font-size=\"{TEXT}\" ");
+    let role = format!("role=\"img\" aria-label=\"{label}\" ");
     Ok(drawn.replacen(&size, &role, 1).replace(INK_TEXT, "currentColor"))
 }
 
@@ -213,19 +222,10 @@ fn decades(figures: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// A server's colour. All can be told from white and from black.
 fn color(server: usize) -> RGBColor {
-    const COLORS: [RGBColor; 12] = [
-        RGBColor(0x2F, 0x7D, 0xE1),
-        RGBColor(0xE0, 0x7B, 0x00),
-        RGBColor(0xC9, 0x4F, 0x7C),
-        RGBColor(0x1A, 0x9E, 0x8F),
-        RGBColor(0x84, 0x89, 0x91),
-        RGBColor(0x8E, 0x63, 0xD6),
-        RGBColor(0x5F, 0x9E, 0x3A),
-        RGBColor(0xB5, 0x89, 0x00),
-        RGBColor(0xD1, 0x49, 0x3B),
-        RGBColor(0x5B, 0x8F, 0xA8),
-        RGBColor(0xA0, 0x6B, 0x4E),
-        RGBColor(0xB0, 0x5C, 0xB8),
+    const COLORS: [u32; 16] = [
+        0x2F7DE1, 0xE07B00, 0xC94F7C, 0x1A9E8F, 0x84858A, 0x8E63D6, 0x5F9E3A, 0xB58900, 0xD1493B,
+        0x4F8FB8, 0xA06B4E, 0xB05CB8, 0x6E8B3D, 0xD96BA0, 0x7A7FD0, 0x3FA66B,
     ];
-    COLORS[server % COLORS.len()]
+    let [_, red, green, blue] = COLORS[server % COLORS.len()].to_be_bytes();
+    RGBColor(red, green, blue)
 }

@@ -2,8 +2,8 @@
 
 use super::chart::{self, Bar, Line, Wait};
 use super::judge::{Judged, Standing, judge};
-use super::model::{Latency, Report, ScenarioResult};
-use super::units::{bytes, time};
+use super::model::{Family, Latency, Report, ScenarioResult, ServerInfo};
+use super::units::{bytes, bytes_tick, time, time_tick};
 use crate::failure::Outcome;
 
 /// A chart, drawn.
@@ -51,12 +51,20 @@ pub(super) fn of_growth(report: &Report) -> Outcome<Vec<Chart>> {
     for kind in kinds(report) {
         for (name, title, figure, show) in FIGURES {
             let lines = lines(report, &kind, figure);
-            if lines.is_empty() {
-                continue;
+            for (group, suffix, belongs) in GROUPS {
+                let has_peers = report.servers.iter().any(|its| its.family == Family::Peer);
+                if group == "field" && !has_peers {
+                    continue;
+                }
+                let of_group = |line: &&Line| belongs(line.color, &report.servers[line.color]);
+                let lines: Vec<_> = lines.iter().filter(of_group).cloned().collect();
+                if lines.is_empty() {
+                    continue;
+                }
+                let title = format!("{kind}, {suffix}: {title}, by connections");
+                let svg = chart::growth(&title, &lines, show)?;
+                charts.push(Chart { name: format!("{kind}-{name}-{group}"), title, svg });
             }
-            let title = format!("{kind}: {title}, by connections");
-            let svg = chart::growth(&title, &lines, show)?;
-            charts.push(Chart { name: format!("{kind}-{name}-growth"), title, svg });
         }
     }
     Ok(charts)
@@ -66,9 +74,23 @@ type Figure = fn(&Standing<'_>) -> Option<f64>;
 type Show = fn(f64) -> String;
 
 const FIGURES: [(&str, &str, Figure, Show); 3] = [
-    ("cost", "CPU time of the server for each request", |its| Some(its.cost.median), time),
-    ("memory", "peak memory", |its| its.figures.peak_memory_bytes.map(|peak| peak as f64), bytes),
-    ("waits", "p99 wait", |its| its.figures.latency.map(|waits| waits.p99_ns as f64), time),
+    ("cost", "CPU time of the server for each request", |its| Some(its.cost.median), time_tick),
+    (
+        "memory",
+        "peak memory",
+        |its| its.figures.peak_memory_bytes.map(|peak| peak as f64),
+        bytes_tick,
+    ),
+    ("waits", "p99 wait", |its| its.figures.latency.map(|waits| waits.p99_ns as f64), time_tick),
+];
+
+type Belongs = fn(usize, &ServerInfo) -> bool;
+
+/// The drivers beside the limit, and the first of them beside the field: all
+/// in one chart would be a tangle.
+const GROUPS: [(&str, &str, Belongs); 2] = [
+    ("drivers", "our drivers", |_, its| its.family != Family::Peer),
+    ("field", "the field", |number, its| its.family != Family::Ours || number == 0),
 ];
 
 /// `echo` for `echo-1` and its like, where there are three of them.
@@ -172,7 +194,7 @@ mod tests {
         }
         let charts = of_growth(&report).expect("they can be drawn");
         let names: Vec<_> = charts.iter().map(|chart| chart.name.as_str()).collect();
-        assert_eq!(names, ["echo-cost-growth", "echo-memory-growth"]);
+        assert_eq!(names, ["echo-cost-drivers", "echo-memory-drivers"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The tables of a report as text in cells, for the terminal, the page and the
 //! documentation alike.
 
+use std::fmt;
+
 use super::judge::{Judged, LEAST_LOAD_IDLE, LEAST_SERVER_BUSY, Place, Standing, is_noisy, judge};
 use super::model::{Latency, Report};
 use super::units::{bytes, count, percent, three_digits, time};
@@ -63,18 +65,17 @@ impl Grid {
         });
         Self { header, rows: rows.collect(), notes: Vec::new() }
     }
+}
 
-    /// Prints it to standard output.
-    pub(super) fn print(&self) {
+impl fmt::Display for Grid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header: Vec<_> = self.header.iter().map(String::as_str).collect();
         let mut table = Table::new(&header);
         for row in &self.rows {
             table.row(row.clone());
         }
-        table.print();
-        for note in &self.notes {
-            println!("note: {note}");
-        }
+        write!(f, "{table}")?;
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }
 }
 
@@ -83,10 +84,10 @@ type Column = fn(&Standing<'_>) -> Option<String>;
 fn columns(unit: &str) -> Vec<(String, Column)> {
     let named: [(&str, Column); 17] = [
         ("place", |its| Some(place(its))),
-        ("CPU/", |its| Some(with_range(its.cost, time))),
-        ("to limit", |its| its.to_limit.map(ratio)),
-        ("to ours", |its| its.to_ours.map(ratio)),
-        ("/s", |its| Some(count(its.per_second.median))),
+        ("CPU/", |its| Some(cost(its))),
+        ("to limit", |its| its.to_limit.map(|ratio| with_range(ratio, show_ratio))),
+        ("to ours", |its| its.to_ours.map(|ratio| without_range(ratio, show_ratio))),
+        ("per second", |its| Some(count(its.per_second.median))),
         ("calls/", |its| its.figures.system_calls_per_unit.map(three_digits)),
         ("peak memory", |its| its.figures.peak_memory_bytes.map(|peak| bytes(peak as f64))),
         ("idle connection", |its| its.figures.bytes_per_connection.map(bytes)),
@@ -101,7 +102,6 @@ fn columns(unit: &str) -> Vec<(String, Column)> {
         ("load busy", |its| Some(percent(its.load_busy))),
     ];
     let title = |name: &str| match name {
-        "/s" => format!("{unit}/s"),
         name if name.ends_with('/') => format!("{name}{unit}"),
         name => name.to_owned(),
     };
@@ -119,15 +119,29 @@ fn place(its: &Standing<'_>) -> String {
     }
 }
 
-/// The median with the whole range of its rounds.
+/// With its range where no ratio has one: a ratio's is narrower, and both
+/// would be more than anybody reads.
+fn cost(its: &Standing<'_>) -> String {
+    let show = if its.to_limit.is_some() { without_range } else { with_range };
+    show(its.cost, time)
+}
+
+/// The median with the range of all rounds.
 fn with_range(figure: Spread, show: fn(f64) -> String) -> String {
-    let noise = if is_noisy(figure) { NOISE_MARK } else { "" };
+    let noise = noise_mark(figure);
     format!("{} ({}..{}){noise}", show(figure.median), show(figure.min), show(figure.max))
 }
 
-fn ratio(figure: Spread) -> String {
-    let noise = if is_noisy(figure) { NOISE_MARK } else { "" };
-    format!("{}{noise}", figure.show(3))
+fn without_range(figure: Spread, show: fn(f64) -> String) -> String {
+    format!("{}{}", show(figure.median), noise_mark(figure))
+}
+
+fn noise_mark(figure: Spread) -> &'static str {
+    if is_noisy(figure) { NOISE_MARK } else { "" }
+}
+
+fn show_ratio(ratio: f64) -> String {
+    format!("{ratio:.3}")
 }
 
 fn in_summary(its: &Standing<'_>) -> String {

@@ -18,13 +18,14 @@ mod samples;
 mod units;
 mod words;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use self::grid::Grid;
 use self::model::Report;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Options of `report`.
 #[derive(Debug, Args)]
@@ -42,34 +43,44 @@ pub(crate) struct Options {
 /// Reads raw figures and shows them.
 pub(crate) fn show(options: &Options) -> Outcome<()> {
     let report = file::read(&options.file)?;
-    print(&report);
     if let Some(path) = &options.page {
         file::replace(path, &page::of(&report)?)?;
     }
     if let Some(path) = &options.performance {
         marked::renew(&report, path)?;
     }
-    Ok(())
+    print(&report)
 }
 
-/// Prints the tables of a report to standard output.
-pub(crate) fn print(report: &Report) {
+/// Prints the tables of a report to standard output. A reader that has seen
+/// enough, such as `head`, is no failure.
+pub(crate) fn print(report: &Report) -> Outcome<()> {
+    match std::io::stdout().write_all(tables(report).as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::because("cannot print the tables", error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn tables(report: &Report) -> String {
+    let mut text = String::new();
     for (name, value) in words::circumstances(report) {
-        println!("{name}: {value}");
+        text += &format!("{name}: {value}\n");
     }
     for scenario in &report.scenarios {
-        println!("\n{}: {}", scenario.name, scenario.title);
-        Grid::of_scenario(&judge::judge(report, scenario)).print();
+        let grid = Grid::of_scenario(&judge::judge(report, scenario));
+        text += &format!("\n{}: {}\n{grid}", scenario.name, scenario.title);
     }
-    println!();
-    Grid::of_summary(report).print();
+    text += &format!("\n{}", Grid::of_summary(report));
     let (all, noisy) = judge::noisy_rankings(report);
-    println!("\n{}", words::reliability(all, noisy));
+    text += &format!("\n{}\n", words::reliability(all, noisy));
     for server in &report.servers {
         if let Some(why) = &server.absent {
-            println!("{} is absent: {why}", server.name);
+            text += &format!("{} is absent: {why}\n", server.name);
         }
     }
+    text
 }
 
 /// Writes `report.json` and `report.html` into a folder that is there.

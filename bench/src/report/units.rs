@@ -10,6 +10,16 @@ pub(super) fn bytes(bytes: f64) -> String {
     scaled(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
 }
 
+/// A time at a tick of a logarithmic scale: `10 µs`.
+pub(super) fn time_tick(nanoseconds: f64) -> String {
+    tick(nanoseconds, &["ns", "µs", "ms", "s"])
+}
+
+/// A size at a tick of a logarithmic scale, in powers of a thousand: `10 MB`.
+pub(super) fn bytes_tick(bytes: f64) -> String {
+    tick(bytes, &["B", "kB", "MB", "GB", "TB"])
+}
+
 /// A whole number with its thousands apart: `1,234,567`.
 pub(super) fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
@@ -41,16 +51,26 @@ pub(super) fn three_digits(number: f64) -> String {
     }
 }
 
+fn tick(number: f64, units: &[&str]) -> String {
+    let (number, unit) = steps(number, 1000.0, units.len());
+    format!("{} {}", count(number), units[unit])
+}
+
 fn scaled(number: f64, step: f64, units: &[&str]) -> String {
-    let mut number = number;
+    let (number, unit) = steps(number, step, units.len());
+    let digits = if unit == 0 { count(number) } else { three_digits(number) };
+    format!("{digits} {}", units[unit])
+}
+
+/// The number in the unit that suits it, and which that is.
+fn steps(mut number: f64, step: f64, units: usize) -> (f64, usize) {
     let mut unit = 0;
     // What would be shown as 1000 of a unit is one of the next.
-    while number.abs() >= step - 0.5 && unit + 1 < units.len() {
+    while number.abs() >= step - 0.5 && unit + 1 < units {
         number /= step;
         unit += 1;
     }
-    let digits = if unit == 0 { count(number) } else { three_digits(number) };
-    format!("{digits} {}", units[unit])
+    (number, unit)
 }
 
 #[cfg(test)]
@@ -67,6 +87,12 @@ mod tests {
     fn sizes_step_by_1024() {
         let shown = [0.0, 523.0, 1024.0, 1536.0, 1_048_576.0, 1e13].map(bytes);
         assert_eq!(shown, ["0 B", "523 B", "1.00 KiB", "1.50 KiB", "1.00 MiB", "9.09 TiB"]);
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!([1.0, 1e4, 1e6].map(time_tick), ["1 ns", "10 µs", "1 ms"]);
+        assert_eq!([1e3, 1e7].map(bytes_tick), ["1 kB", "10 MB"]);
     }
 
     #[test]
