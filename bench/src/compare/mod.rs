@@ -115,8 +115,9 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     }
     report.took_seconds = began.elapsed().as_secs();
     report.interrupted = run.stop.is_asked();
-    report::print(&report);
-    report::write(&report, &options.out)
+    // Whoever closes the other end of a pipe early has the files all the same.
+    report::write(&report, &options.out)?;
+    report::print(&report)
 }
 
 fn chosen_scenarios(options: &Options) -> Outcome<Vec<Scenario>> {
