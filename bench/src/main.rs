@@ -35,7 +35,6 @@
 
 mod failure;
 mod greedy;
-mod hold;
 mod idle;
 mod load;
 mod process;
@@ -69,9 +68,9 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
-    /// Hold connections open until standard input ends (run by `idle`)
+    /// Be a load, as standard input says (run by the others)
     #[command(hide = true)]
-    Hold(hold::Options),
+    Load(load::Options),
     /// Run a command on one core (how servers are started)
     #[command(hide = true)]
     Pinned(server::PinnedOptions),
@@ -91,7 +90,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_));
+    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -106,7 +105,7 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
-        Command::Hold(options) => hold::hold(&options),
+        Command::Load(options) => load::serve(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
 }
