@@ -33,6 +33,7 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod contenders;
 mod failure;
 mod greedy;
 mod idle;
@@ -68,9 +69,14 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// List the servers that a comparison knows, and the commands that run them
+    Servers(contenders::listing::Options),
     /// Be a load, as standard input says (run by the others)
     #[command(hide = true)]
     Load(load::Options),
+    /// Become nginx, on a free port
+    #[command(hide = true, disable_version_flag = true)]
+    Nginx(contenders::nginx::Options),
     /// Run a command on one core (how servers are started)
     #[command(hide = true)]
     Pinned(server::PinnedOptions),
@@ -90,7 +96,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_));
+    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_) | Command::Nginx(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -105,7 +111,9 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Servers(options) => contenders::listing::list(&options),
         Command::Load(options) => load::serve(&options),
+        Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
 }
