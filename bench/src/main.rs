@@ -37,7 +37,6 @@ mod compare;
 mod contenders;
 mod failure;
 mod greedy;
-mod hold;
 mod idle;
 mod load;
 mod process;
@@ -77,9 +76,9 @@ enum Command {
     Report(report::Options),
     /// List the servers that a comparison knows, and the commands that run them
     Servers(contenders::listing::Options),
-    /// Hold connections open until standard input ends (run by `idle`)
+    /// Be a load, as standard input says (run by the others)
     #[command(hide = true)]
-    Hold(hold::Options),
+    Load(load::Options),
     /// Become nginx, on a free port
     #[command(hide = true, disable_version_flag = true)]
     Nginx(contenders::nginx::Options),
@@ -102,7 +101,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_) | Command::Nginx(_));
+    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_) | Command::Nginx(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -120,7 +119,7 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Greedy(options) => greedy::measure(&options),
         Command::Report(options) => report::show(&options),
         Command::Servers(options) => contenders::listing::list(&options),
-        Command::Hold(options) => hold::hold(&options),
+        Command::Load(options) => load::serve(&options),
         Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }

@@ -16,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
-use crate::load::{Goal, Load};
-use crate::process::{Family, pin_to};
+use crate::load::{Job, Load};
+use crate::process::Family;
 use crate::server::{Guarded, Server};
 use crate::table::Table;
 use crate::traffic::Kind;
@@ -49,17 +49,13 @@ pub(crate) struct Options {
 
 /// Runs the measurement and prints its table.
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
-    pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let mut load = Load::connect(
-        server.address,
-        options.kind,
-        options.connections.into(),
-        options.pipeline.into(),
-    )?;
-    load.run(Goal::Requests(WARM_UP_REQUESTS))?;
+    let job = Job::new(server.address, options.kind, options.connections.into())
+        .pipeline(options.pipeline.into());
+    let mut load = Load::start(&job, options.cores.load_core)?;
+    load.requests(WARM_UP_REQUESTS)?;
     let strace = Strace::attach(&server.family())?;
-    let tally = load.run(Goal::Requests(options.requests))?;
+    let tally = load.requests(options.requests)?;
     let calls = strace.count()?;
     report(options, &calls, tally.requests);
     Ok(())
