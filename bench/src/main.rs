@@ -33,6 +33,7 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod compare;
 mod contenders;
 mod failure;
 mod greedy;
@@ -61,6 +62,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Event loop, threads, forks and others side by side, with a report
+    Compare(compare::Options),
     /// CPU time per request, side by side with the limit
     Wire(wire::Options),
     /// System calls per request, counted by strace
@@ -69,6 +72,8 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// Show the raw figures of a comparison again
+    Report(report::Options),
     /// List the servers that a comparison knows, and the commands that run them
     Servers(contenders::listing::Options),
     /// Be a load, as standard input says (run by the others)
@@ -107,10 +112,12 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Outcome<()> {
     match command {
+        Command::Compare(options) => compare::measure(&options),
         Command::Wire(options) => wire::measure(&options),
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Report(options) => report::show(&options),
         Command::Servers(options) => contenders::listing::list(&options),
         Command::Load(options) => load::serve(&options),
         Command::Nginx(options) => contenders::nginx::become_nginx(&options),

@@ -57,24 +57,21 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     load.requests(WARM_UP_REQUESTS)?;
     let strace = Strace::attach(&server.family())?;
     let tally = load.requests(options.requests)?;
-    let summary = strace.detach()?;
-    let calls = parse_summary(&summary);
-    if calls.is_empty() {
-        return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
-    }
+    let calls = strace.count()?;
     report(options, &calls, tally.requests);
     Ok(())
 }
 
 /// A running strace, and its messages from a thread that reads them.
 #[derive(Debug)]
-struct Strace {
+pub(crate) struct Strace {
     child: Guarded,
     messages: mpsc::Receiver<String>,
 }
 
 impl Strace {
-    fn attach(family: &Family) -> Outcome<Self> {
+    /// Attaches to all threads of a family and to what they start.
+    pub(crate) fn attach(family: &Family) -> Outcome<Self> {
         let mut child = Command::new("strace")
             .args(["-c", "-f"])
             .args(family.pids().iter().map(|pid| format!("--attach={pid}")))
@@ -95,6 +92,16 @@ impl Strace {
         } else {
             Err(Failure::new(format!("strace cannot attach: {}", first.trim())))
         }
+    }
+
+    /// Ends the tracing and returns the names of the calls with how many there were.
+    pub(crate) fn count(self) -> Outcome<Vec<(String, u64)>> {
+        let summary = self.detach()?;
+        let calls = parse_summary(&summary);
+        if calls.is_empty() {
+            return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
+        }
+        Ok(calls)
     }
 
     /// Ends the tracing as Ctrl-C would, and returns the summary.

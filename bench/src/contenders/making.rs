@@ -15,16 +15,15 @@ use crate::failure::{Attempt, Outcome};
 
 /// How one comes by a server.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "the first peers follow")]
 pub(super) enum Make {
     /// The second binary of this package.
     Served { driver: &'static str, on: Poller },
-    /// A program in C, of this folder.
+    /// A program in C, of this package.
     C { source: &'static str, library: Option<Library> },
     /// A server of the package in `peers`, which is built only for this.
     Crate { name: &'static str },
-    /// A program in Python, of this folder.
-    Python { source: &'static str },
+    /// A program in `peers/python`.
+    Python { script: &'static str },
     /// nginx, with a configuration made for the run.
     Nginx,
 }
@@ -75,7 +74,7 @@ impl Make {
             Self::Crate { .. } => {
                 "cargo build --release --manifest-path bench/peers/Cargo.toml".into()
             }
-            Self::Python { source } => format!("python3 bench/{source}"),
+            Self::Python { script } => format!("python3 bench/{SCRIPTS}/{script}"),
             Self::Nginx => "nginx".to_owned(),
         }
     }
@@ -114,7 +113,6 @@ impl Workshop {
     }
 
     /// A folder that lasts as long as this value, also for others' files.
-    #[expect(dead_code, reason = "for the file that is sent")]
     pub(crate) fn folder(&self) -> &Path {
         &self.run
     }
@@ -124,7 +122,7 @@ impl Workshop {
             Make::Served { driver, on } => vec![self.served(on)?, driver.into()],
             Make::C { source, library } => vec![self.compile(source, library)?],
             Make::Crate { name } => vec![self.peers()?, name.into()],
-            Make::Python { source } => vec![python()?, self.sources.join(source)],
+            Make::Python { script } => vec![python()?, self.sources.join(SCRIPTS).join(script)],
             Make::Nginx => nginx::words(&self.program, &self.run)?,
         };
         let words: Vec<String> = words.iter().map(|word| word.display().to_string()).collect();
@@ -197,6 +195,7 @@ impl Workshop {
 }
 
 const SERVED: &str = "switchboard-bench-served";
+const SCRIPTS: &str = "peers/python";
 const POLL_FLAGS: &str = "--cfg mio_unsupported_force_poll_poll";
 
 /// The interpreter itself: what is called `python3` may be a script that looks for it.

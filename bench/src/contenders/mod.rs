@@ -18,7 +18,7 @@ use crate::report::model::{Family, ServerInfo};
 
 use Service::{Broadcast, Echo, File, Http};
 pub(crate) use making::Workshop;
-use making::{Make, Poller};
+use making::{Library, Make, Poller};
 
 /// What a server is asked to serve: the word behind its program's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,26 @@ pub(crate) static CONTENDERS: &[Contender] = &[
         skips: Some("method, target, version and header lines; deadlines; limits; a graceful stop"),
         ..ours("", Make::C { source: "limit.c", library: None })
     },
+    peer("tokio", &[Echo, Broadcast], Make::Crate { name: "tokio" }),
+    peer("hyper", &[Http, File], Make::Crate { name: "hyper" }),
+    peer("actix-web", &[Http, File], Make::Crate { name: "actix-web" }),
+    peer("may_minihttp", &[Http], Make::Crate { name: "may_minihttp" }),
+    peer("monoio", &[Echo, Http], Make::Crate { name: "monoio" }),
+    Contender {
+        is_told_connections: true,
+        ..peer("net-io", &[Echo], Make::Crate { name: "net-io" })
+    },
+    peer("libevent", &SERVICES, in_c("peers/c/libevent.c", "-levent", "libevent-dev")),
+    Contender {
+        skips: Some("in HTTP: method, target, version and header lines"),
+        ..peer("libuv", &[Echo, Http, Broadcast], in_c("peers/c/libuv.c", "-luv", "libuv1-dev"))
+    },
     peer("nginx", &[Http, File], Make::Nginx),
+    Contender {
+        skips: Some("in HTTP: method, target, version and most header lines"),
+        ..peer("asyncio", &[Echo, Http, Broadcast], in_python("asyncio_streams.py"))
+    },
+    peer("socketserver", &[Echo, Http, File], in_python("socketserver_threads.py")),
 ];
 
 const ADDRESS: &str = "127.0.0.1:0";
@@ -168,6 +187,14 @@ const fn ours(name: &'static str, make: Make) -> Contender {
         is_told_connections: false,
         make,
     }
+}
+
+const fn in_c(source: &'static str, flag: &'static str, package: &'static str) -> Make {
+    Make::C { source, library: Some(Library { flag, package }) }
+}
+
+const fn in_python(script: &'static str) -> Make {
+    Make::Python { script }
 }
 
 const fn peer(name: &'static str, services: &'static [Service], make: Make) -> Contender {

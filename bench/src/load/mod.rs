@@ -116,7 +116,6 @@ impl Job {
     }
 
     /// With a connection for each request.
-    #[expect(dead_code, reason = "for `compare`")]
     pub(crate) fn churn(self) -> Self {
         Self { churn: true, ..self }
     }
@@ -199,13 +198,11 @@ impl Load {
     }
 
     /// Open loop: so many requests a second, each timed from when it was due.
-    #[expect(dead_code, reason = "for `compare`")]
     pub(crate) fn rate(&mut self, per_second: u64, time: Duration) -> Outcome<Tally> {
         self.order(Order::Rate { per_second, time }, time + GRACE)
     }
 
     /// From now on only the first so many clients ask.
-    #[expect(dead_code, reason = "for `compare`")]
     pub(crate) fn active(&mut self, count: usize) -> Outcome<()> {
         self.order(Order::Active(count), GRACE).map(drop)
     }
