@@ -16,6 +16,7 @@ use clap::Args;
 use crate::Cores;
 use crate::failure::Outcome;
 use crate::load::{Beside, Job, Load};
+use crate::process::pin_to;
 use crate::server::Server;
 use crate::table::Table;
 use crate::traffic::{Kind, Traffic};
@@ -44,6 +45,7 @@ pub(crate) struct Options {
 
 /// Runs the measurement, with the greedy clients and without, and prints its table.
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
+    pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
     let reply_bytes = Traffic::learn(server.address, options.kind, 1)?.reply_bytes;
     let mut table = Table::new(&[

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::load::{Job, Load};
-use crate::process::Family;
+use crate::process::{Family, pin_to};
 use crate::server::{Guarded, Server};
 use crate::table::Table;
 use crate::traffic::Kind;
@@ -49,6 +49,7 @@ pub(crate) struct Options {
 
 /// Runs the measurement and prints its table.
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
+    pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
     let job = Job::new(server.address, options.kind, options.connections.into())
         .pipeline(options.pipeline.into());

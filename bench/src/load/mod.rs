@@ -36,6 +36,8 @@ mod run;
 mod runner;
 mod stream;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::io::{BufRead, BufReader, Write};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use switchboard::{Budget, Config, ConnectionId, EventLoop, Turn, Wait};
+use switchboard::{Budget, Config, ConnectionId, EventLoop, Wait};
 
 use super::churn::Once;
 use super::client::{Ask, Asker, Listener, Pause, ROOM};
@@ -191,16 +191,14 @@ impl Runner {
     /// Turns until the order is done. Says how long there was nothing to do.
     fn spin(&mut self, begin: Instant) -> Outcome<Duration> {
         let mut idle = Duration::ZERO;
-        let (mut before, mut progress) = (begin, begin);
+        let mut before = begin;
+        let mut progress = (begin, self.world.run.bytes);
         loop {
             self.make_ask(before)?;
-            let turn = self.turn(Wait::No)?;
+            let was_busy = self.turn(Wait::No)?;
             let now = Instant::now();
-            if turn.events > 0 || turn.callbacks > 0 {
-                progress = now;
-            } else {
+            if !was_busy {
                 idle += now - before;
-                self.check_stall(now - progress)?;
             }
             before = now;
             if self.world.run.is_done(now)? {
@@ -210,16 +208,15 @@ impl Runner {
                 self.pause()?;
                 return Ok(idle);
             }
+            // Those who misbehave may be served while the others starve.
+            let World { run, .. } = &self.world;
+            if run.bytes != progress.1 || run.under_way() == 0 {
+                progress = (now, run.bytes);
+            } else if now - progress.0 > STALL {
+                let why = format!("no reply on {} connections in {STALL:?}", run.under_way());
+                return Err(Failure::new(why));
+            }
         }
-    }
-
-    fn check_stall(&self, silence: Duration) -> Outcome<()> {
-        let under_way = self.world.run.under_way();
-        if silence > STALL && under_way > 0 {
-            let why = format!("no reply on {under_way} connections in {STALL:?}");
-            return Err(Failure::new(why));
-        }
-        Ok(())
     }
 
     /// Has those lanes ask that want to or are due.
@@ -265,13 +262,15 @@ impl Runner {
         Ok(())
     }
 
+    /// Says whether anything happened in a turn.
     #[inline]
-    fn turn(&mut self, wait: Wait) -> Outcome<Turn> {
+    fn turn(&mut self, wait: Wait) -> Outcome<bool> {
         let turn = self.event_loop.turn(wait, Budget::default(), &mut self.world);
-        match self.world.failure.take() {
-            Some(failure) => Err(failure),
-            None => turn.attempt("cannot poll"),
+        if let Some(failure) = self.world.failure.take() {
+            return Err(failure);
         }
+        let turn = turn.attempt("cannot poll")?;
+        Ok(turn.events > 0 || turn.callbacks > 0)
     }
 }
 
