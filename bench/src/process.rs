@@ -159,6 +159,12 @@ fn ended_ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// Whether the first thread of a process runs, or would if it had a core.
+pub(crate) fn is_runnable(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
+}
+
 fn threads(pid: u32) -> Vec<u32> {
     numbers_in(&format!("/proc/{pid}/task"))
 }
