@@ -8,10 +8,10 @@
 //! <!-- end of generated -->
 //! ```
 //!
-//! Parts are `circumstances`, `servers`, `summary`, `growth`
-//! and `scenario NAME`. One that is unknown, not closed, or has no
-//! figures in this report fails, and then nothing is changed: a table must
-//! never outlive its text by accident.
+//! Parts are `circumstances`, `servers`, `summary`, `growth`, `scenario NAME`,
+//! and `counts`, which is the committed baseline of instruction counts. One
+//! that is unknown, not closed, or has no figures in this report fails, and
+//! then nothing is changed: a table must never outlive its text by accident.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,7 +22,7 @@ use super::gallery::{self, Chart};
 use super::grid::Grid;
 use super::judge::{judge, noisy_rankings};
 use super::model::Report;
-use super::words;
+use super::{units, words};
 use crate::failure::{Attempt, Failure, Outcome};
 
 const BEGIN: &str = "<!-- generated: ";
@@ -79,6 +79,7 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
             text += "\n\n";
             grid(&mut text, &Grid::of_summary(report));
         }
+        None if name == "counts" => table(&mut text, &counts_header(), &counts()),
         None if name == "growth" => {
             show(&mut text, gallery::of_growth(report)?, folder, all);
         }
@@ -93,6 +94,19 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
         _ => return Err(Failure::new(format!("there is no part `{name}`"))),
     }
     Ok(text)
+}
+
+/// As `bench/counts/run.sh` wrote them down.
+const COUNTS: &str = include_str!("../../counts/baseline.txt");
+
+fn counts_header() -> Vec<String> {
+    ["path", "instructions"].map(str::to_owned).to_vec()
+}
+
+fn counts() -> Vec<Vec<String>> {
+    let lines = COUNTS.lines().filter_map(|line| line.split_once(' '));
+    let counts = lines.filter_map(|(path, count)| Some((path, count.parse::<u32>().ok()?)));
+    counts.map(|(path, count)| vec![path.to_owned(), units::count(count.into())]).collect()
 }
 
 fn circumstances(text: &mut String, report: &Report) {
@@ -191,6 +205,27 @@ mod tests {
             renew(&samples::report(), &path).expect_err("it must fail");
             assert_eq!(fs::read_to_string(&path).expect("it can be read"), broken);
         }
+    }
+
+    #[test]
+    fn the_baseline_of_instruction_counts_has_figures() {
+        let counts = counts();
+        assert!(counts.iter().any(|row| row[0] == "echo_message"), "{counts:?}");
+        assert!(counts.iter().all(|row| row.len() == 2 && row[1] != "0"), "{counts:?}");
+    }
+
+    #[test]
+    fn the_documentation_asks_for_parts_that_there_are() {
+        let page = include_str!("../../../docs/PERFORMANCE.md");
+        let mut asked = Vec::new();
+        let name = |part: &str| {
+            asked.push(part.to_owned());
+            Ok(String::new())
+        };
+        renewed(page, name).expect("every part is closed");
+        let known = ["circumstances", "servers", "summary", "growth", "counts"];
+        let is_known = |part: &String| known.contains(&&**part) || part.starts_with("scenario ");
+        assert!(asked.len() > known.len() && asked.iter().all(is_known), "{asked:?}");
     }
 
     #[test]

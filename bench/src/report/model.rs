@@ -129,7 +129,8 @@ pub(crate) struct Figures {
     pub(crate) rounds: Vec<Round>,
     /// System calls for each unit, from a run of its own under strace.
     pub(crate) system_calls_per_unit: Option<f64>,
-    /// The most memory that all its processes held together.
+    /// The most memory that it held; of several processes, what they held
+    /// together at the end.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// What an open connection that is idle costs, where that was measured.
     pub(crate) bytes_per_connection: Option<f64>,
