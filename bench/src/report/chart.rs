@@ -50,7 +50,8 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A bar this many times as long as the shortest is not drawn in full, or the
 /// others could not be told apart.
 const LONGEST: f64 = 8.0;
-const WIDTH: u32 = 440;
+/// How wide every drawing is, in the units of its text.
+pub(super) const WIDTH: u32 = 440;
 const ROW: u32 = 24;
 const NAMES: i32 = 124;
 /// The SVG backend divides this by 1.24: what is drawn is 13.7.

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::chart::WIDTH;
 use super::file::replace;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
@@ -75,7 +76,7 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
             table(&mut text, &header, &rows);
         }
         None if name == "summary" => {
-            text += words::SUMMARY;
+            text += &escaped(words::SUMMARY);
             text += "\n\n";
             grid(&mut text, &Grid::of_summary(report));
         }
@@ -114,7 +115,7 @@ fn circumstances(text: &mut String, report: &Report) {
         let _ = writeln!(text, "- {name}: {}", escaped(&value));
     }
     let (all, noisy) = noisy_rankings(report);
-    let _ = writeln!(text, "\n{}", words::reliability(all, noisy));
+    let _ = writeln!(text, "\n{}", escaped(&words::reliability(all, noisy)));
 }
 
 fn grid(text: &mut String, grid: &Grid) {
@@ -160,11 +161,12 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// A drawing as a file of its own, which chooses its ink by itself.
+/// A drawing as a file of its own, which chooses its ink and size by itself.
 fn alone(svg: &str) -> String {
     let style = "<style>svg { color: #1b1f24; font-family: sans-serif; } \
         @media (prefers-color-scheme: dark) { svg { color: #e4e7eb; } }</style>\n";
-    svg.replacen(">\n", &format!(">\n{style}"), 1)
+    let sized = svg.replacen("<svg ", &format!("<svg width=\"{WIDTH}\" "), 1);
+    sized.replacen(">\n", &format!(">\n{style}"), 1)
 }
 
 #[cfg(test)]
