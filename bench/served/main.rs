@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 fn serve(words: &[&str]) -> Done {
     match *words {
-        ["--version"] => {
+        ["--version"] | ["event-loop" | "threads" | "forks", "--version"] => {
             println!("switchboard {} on {POLLER}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }

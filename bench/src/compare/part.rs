@@ -125,9 +125,11 @@ impl Part {
         }
     }
 
-    /// Requests at a fixed rate.
+    /// Requests at a fixed rate. A server that did not do as much in this round is
+    /// not asked: its waits would only say for how long it was asked.
     pub(crate) fn pace(&mut self, per_second: u64, time: Duration) {
-        let Some(running) = &mut self.running else {
+        let keeps_up = self.rounds.last().is_some_and(|round| throughput(round) > per_second);
+        let Some(running) = self.running.as_mut().filter(|_| keeps_up) else {
             return;
         };
         let tally = running.paced(per_second, time);
@@ -198,6 +200,11 @@ impl Part {
             }
         }
     }
+}
+
+fn throughput(round: &Round) -> u64 {
+    let per_second = u128::from(round.units) * 1_000_000_000 / u128::from(round.elapsed_ns.max(1));
+    u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
 fn latency(rate_per_second: u64, tally: &Tally) -> Option<Latency> {

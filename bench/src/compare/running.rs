@@ -18,6 +18,9 @@ use crate::traffic::Kind;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// One that never rests is taken as it is.
 const MOST_LOOKS: u32 = 30;
+/// A server that is quiet for so long has taken every connection that waits.
+/// Nothing else tells: to a client one in the queue looks like one taken.
+const ALL_ARE_IN: Duration = Duration::from_millis(50);
 /// Of the idle connections, those that are there at the first weighing.
 const FEW: u32 = 1_000;
 /// What a server does after its last reply, and the kernel after it.
@@ -64,14 +67,20 @@ impl Running {
         let Started { server, meter } = started;
         let meter = meter.map_or_else(|| Meter::of_clocks(&family), Ok)?;
         let counts_bytes = scenario.work == Work::File;
-        Ok(Self { load, _idle: idle, server, meter, counts_bytes, bytes_per_connection })
+        let running =
+            Self { load, _idle: idle, server, meter, counts_bytes, bytes_per_connection };
+        if scenario.work == Work::Broadcast {
+            // Who is not in yet would wait for ever for a line that was sent before.
+            running.at_rest(ALL_ARE_IN)?;
+        }
+        Ok(running)
     }
 
     /// One slice, begun and ended with the server at rest.
     pub(crate) fn slice(&mut self, time: Duration) -> Outcome<Sample> {
-        let before = self.at_rest()?;
+        let before = self.at_rest(BETWEEN_LOOKS)?;
         let tally = self.load.slice(time).map_err(|cause| self.explain(cause))?;
-        let after = self.at_rest()?;
+        let after = self.at_rest(BETWEEN_LOOKS)?;
         Ok(Sample::of(&tally, after.saturating_sub(before), self.counts_bytes))
     }
 
@@ -95,11 +104,11 @@ impl Running {
         &self.server
     }
 
-    /// CPU time so far, once nothing runs any more.
-    fn at_rest(&self) -> Outcome<u64> {
+    /// CPU time so far, once nothing has run between two looks.
+    fn at_rest(&self, between: Duration) -> Outcome<u64> {
         let mut last = self.meter.cpu_nanoseconds()?;
         for _ in 0..MOST_LOOKS {
-            thread::sleep(BETWEEN_LOOKS);
+            thread::sleep(between);
             let now = self.meter.cpu_nanoseconds()?;
             if now == last {
                 break;
