@@ -33,10 +33,10 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod compare;
 mod contenders;
 mod failure;
 mod greedy;
-mod hold;
 mod idle;
 mod load;
 mod process;
@@ -62,6 +62,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Event loop, threads, forks and others side by side, with a report
+    Compare(compare::Options),
     /// CPU time per request, side by side with the limit
     Wire(wire::Options),
     /// System calls per request, counted by strace
@@ -70,11 +72,13 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// Show the raw figures of a comparison again
+    Report(report::Options),
     /// List the servers that a comparison knows, and the commands that run them
     Servers(contenders::listing::Options),
-    /// Hold connections open until standard input ends (run by `idle`)
+    /// Be a load, as standard input says (run by the others)
     #[command(hide = true)]
-    Hold(hold::Options),
+    Load(load::Options),
     /// Become nginx, on a free port
     #[command(hide = true, disable_version_flag = true)]
     Nginx(contenders::nginx::Options),
@@ -97,7 +101,7 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_) | Command::Nginx(_));
+    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_) | Command::Nginx(_));
     match dispatch(command) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
@@ -108,12 +112,14 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Outcome<()> {
     match command {
+        Command::Compare(options) => compare::measure(&options),
         Command::Wire(options) => wire::measure(&options),
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Report(options) => report::show(&options),
         Command::Servers(options) => contenders::listing::list(&options),
-        Command::Hold(options) => hold::hold(&options),
+        Command::Load(options) => load::serve(&options),
         Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
-use crate::load::{Goal, Load};
+use crate::load::{Job, Load};
 use crate::process::{Family, pin_to};
 use crate::server::{Guarded, Server};
 use crate::table::Table;
@@ -51,33 +51,27 @@ pub(crate) struct Options {
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
     pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let mut load = Load::connect(
-        server.address,
-        options.kind,
-        options.connections.into(),
-        options.pipeline.into(),
-    )?;
-    load.run(Goal::Requests(WARM_UP_REQUESTS))?;
+    let job = Job::new(server.address, options.kind, options.connections.into())
+        .pipeline(options.pipeline.into());
+    let mut load = Load::start(&job, options.cores.load_core)?;
+    load.requests(WARM_UP_REQUESTS)?;
     let strace = Strace::attach(&server.family())?;
-    let tally = load.run(Goal::Requests(options.requests))?;
-    let summary = strace.detach()?;
-    let calls = parse_summary(&summary);
-    if calls.is_empty() {
-        return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
-    }
+    let tally = load.requests(options.requests)?;
+    let calls = strace.count()?;
     report(options, &calls, tally.requests);
     Ok(())
 }
 
 /// A running strace, and its messages from a thread that reads them.
 #[derive(Debug)]
-struct Strace {
+pub(crate) struct Strace {
     child: Guarded,
     messages: mpsc::Receiver<String>,
 }
 
 impl Strace {
-    fn attach(family: &Family) -> Outcome<Self> {
+    /// Attaches to all threads of a family and to what they start.
+    pub(crate) fn attach(family: &Family) -> Outcome<Self> {
         let mut child = Command::new("strace")
             .args(["-c", "-f"])
             .args(family.pids().iter().map(|pid| format!("--attach={pid}")))
@@ -98,6 +92,16 @@ impl Strace {
         } else {
             Err(Failure::new(format!("strace cannot attach: {}", first.trim())))
         }
+    }
+
+    /// Ends the tracing and returns the names of the calls with how many there were.
+    pub(crate) fn count(self) -> Outcome<Vec<(String, u64)>> {
+        let summary = self.detach()?;
+        let calls = parse_summary(&summary);
+        if calls.is_empty() {
+            return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
+        }
+        Ok(calls)
     }
 
     /// Ends the tracing as Ctrl-C would, and returns the summary.

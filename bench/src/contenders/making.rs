@@ -113,7 +113,6 @@ impl Workshop {
     }
 
     /// A folder that lasts as long as this value, also for others' files.
-    #[expect(dead_code, reason = "for the file that is sent")]
     pub(crate) fn folder(&self) -> &Path {
         &self.run
     }

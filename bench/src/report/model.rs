@@ -9,8 +9,6 @@
 //! All times are whole nanoseconds and all sizes bytes unless a name says
 //! otherwise.
 
-#![expect(dead_code, reason = "comes before what fills it in and what shows it")]
-
 use serde::{Deserialize, Serialize};
 
 /// The version of this model. It grows when an older reader would be wrong
