@@ -43,8 +43,8 @@ impl Peer {
 pub(crate) enum Kind {
     /// Bytes come back. A library that must know gets the number of connections to have room for.
     Echo { connections: Option<u16> },
-    /// Every request gets `Hello, World!`.
-    Http,
+    /// Every request gets `Hello, World!`. On hyper, pipelined replies may be sent together.
+    Http { pipeline_flush: bool },
     /// Every request gets the file.
     File(PathBuf),
     /// Every line goes to every client, the sender included.
@@ -56,7 +56,7 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Echo { .. } => "echo",
-            Self::Http => "http",
+            Self::Http { .. } => "http",
             Self::File(_) => "file",
             Self::Broadcast => "broadcast",
         }
@@ -102,7 +102,8 @@ impl Request {
                 let count = count.parse().map_err(|_| format!("not a number: {count}"))?;
                 Kind::Echo { connections: Some(count) }
             }
-            ("http", None) => Kind::Http,
+            ("http", None) => Kind::Http { pipeline_flush: false },
+            ("http", Some("pipeline_flush")) => Kind::Http { pipeline_flush: true },
             ("file", Some(path)) => Kind::File(path.into()),
             ("broadcast", None) => Kind::Broadcast,
             _ => return Err(usage()),
@@ -115,8 +116,8 @@ impl Request {
 fn usage() -> String {
     let names = Peer::ALL.map(Peer::name).join("|");
     format!(
-        "usage: {names} --version | echo ADDRESS [CONNECTIONS] | http ADDRESS | \
-         file ADDRESS PATH | broadcast ADDRESS"
+        "usage: {names} --version | echo ADDRESS [CONNECTIONS] | \
+         http ADDRESS [pipeline_flush] | file ADDRESS PATH | broadcast ADDRESS"
     )
 }
 

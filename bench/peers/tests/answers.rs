@@ -45,6 +45,18 @@ fn every_http_peer_answers_each_of_sixteen_pipelined_requests() {
 }
 
 #[test]
+fn hyper_with_pipeline_flush_answers_each_of_sixteen_pipelined_requests() {
+    for peer in ["hyper", "monoio"] {
+        let Some(server) = Server::start(peer, "http", &["pipeline_flush"]) else { continue };
+        let mut client = server.connect();
+        for _ in 0..2 {
+            client.send(&GET.repeat(16));
+            (0..16).for_each(|_| assert_hello(&mut client, peer));
+        }
+    }
+}
+
+#[test]
 fn every_http_peer_takes_a_head_that_is_cut_in_two() {
     for (peer, server) in servers(&HTTP_PEERS, "http") {
         let mut client = server.connect();
@@ -163,7 +175,12 @@ fn a_file_arrives_whole_with_its_length() {
 
 #[test]
 fn what_a_peer_does_not_serve_is_said_in_one_line() {
-    let requests: [(&[&str], &str); 5] = [
+    let requests: [(&[&str], &str); 7] = [
+        (&[], "usage: "),
+        (
+            &["actix-web", "http", "127.0.0.1:0", "pipeline_flush"],
+            "actix-web has no pipeline_flush",
+        ),
         (&["tokio", "http", "127.0.0.1:0"], "tokio does not serve http here"),
         (&["monoio", "broadcast", "127.0.0.1:0"], "monoio does not serve broadcast here"),
         (&["tokio", "echo", "127.0.0.1:0", "7"], "tokio needs no number of connections"),

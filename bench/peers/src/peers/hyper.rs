@@ -1,6 +1,11 @@
 //! hyper on tokio's one thread, as its example `hello` writes it, its timer included: without one
 //! its deadline for a head is silently off. The file is streamed as its example `send_file` does,
 //! in pieces of 64 KiB rather than of 4.
+//!
+//! By default each of many pipelined replies is a system call of its own. `pipeline_flush`, which
+//! its documentation calls experimental, sends them together, but holds replies back while part of
+//! a next head has come, and goes on answering a client that does not read. So it is a second
+//! server, for who asks for it.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,8 +30,10 @@ use crate::listener;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Answers every request with `Hello, World!`.
-pub(super) fn hello(address: SocketAddr) -> Outcome {
-    serve(address, |_request| async { Ok::<_, Infallible>(hello_reply()) })
+pub(super) fn hello(address: SocketAddr, pipeline_flush: bool) -> Outcome {
+    let mut builder = http1::Builder::new();
+    builder.pipeline_flush(pipeline_flush);
+    serve(address, builder, |_request| async { Ok::<_, Infallible>(hello_reply()) })
 }
 
 /// The reply of hyper's servers here, whichever runtime they are on.
@@ -40,7 +47,7 @@ pub(super) fn hello_reply() -> Response<Full<Bytes>> {
 pub(super) fn file(address: SocketAddr, path: &Path) -> Outcome {
     std::fs::metadata(path)?;
     let path = path.to_owned();
-    serve(address, move |_request| file_reply(path.clone()))
+    serve(address, http1::Builder::new(), move |_request| file_reply(path.clone()))
 }
 
 async fn file_reply(
@@ -54,22 +61,20 @@ async fn file_reply(
     Ok(response)
 }
 
-fn serve<H, F, B, E>(address: SocketAddr, handler: H) -> Outcome
+fn serve<H, F, B, E>(address: SocketAddr, mut builder: http1::Builder, handler: H) -> Outcome
 where
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
     B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>, Data: Send> + Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
     on_tokio::runtime()?.block_on(async {
         let listener = on_tokio::listen(address)?;
         listener::say_http(listener.local_addr()?);
         loop {
             let stream = TokioIo::new(on_tokio::accept(&listener).await?);
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(IDLE)
-                .serve_connection(stream, service_fn(handler.clone()));
+            let connection = builder.serve_connection(stream, service_fn(handler.clone()));
             // How a client leaves is no matter of the server's.
             tokio::spawn(async { drop(connection.await) });
         }
