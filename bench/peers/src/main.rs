@@ -8,7 +8,6 @@
 //! $P tokio echo 127.0.0.1:0           # `listening on tcp://127.0.0.1:41234`, until it is killed
 //! $P actix-web file 127.0.0.1:0 PATH  # `listening on http://127.0.0.1:41235/`
 //! $P net-io echo 127.0.0.1:0 1000     # room for so many connections: a thread each
-//! $P hyper http 127.0.0.1:0 pipeline_flush
 //! $P hyper --version                  # one line; without a name, one line about all
 //! ```
 //!

@@ -10,6 +10,8 @@ pub(crate) enum Peer {
     Tokio,
     /// HTTP on tokio.
     Hyper,
+    /// The same, but it sends pipelined replies together.
+    HyperPipelineFlush,
     /// A web framework on tokio.
     ActixWeb,
     /// HTTP on the coroutines of `may`.
@@ -22,14 +24,22 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// All of them, in the order in which they are listed.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Tokio, Self::Hyper, Self::ActixWeb, Self::MayMinihttp, Self::Monoio, Self::NetIo];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Tokio,
+        Self::Hyper,
+        Self::HyperPipelineFlush,
+        Self::ActixWeb,
+        Self::MayMinihttp,
+        Self::Monoio,
+        Self::NetIo,
+    ];
 
-    /// Its name on the command line, which is its crate's.
+    /// Its name on the command line, which begins with its crate's.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tokio => "tokio",
             Self::Hyper => "hyper",
+            Self::HyperPipelineFlush => "hyper-pipeline_flush",
             Self::ActixWeb => "actix-web",
             Self::MayMinihttp => "may_minihttp",
             Self::Monoio => "monoio",
@@ -42,9 +52,9 @@ impl Peer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Bytes come back. A library that must know gets the number of connections to have room for.
-    Echo { connections: Option<u16> },
-    /// Every request gets `Hello, World!`. On hyper, pipelined replies may be sent together.
-    Http { pipeline_flush: bool },
+    Echo { connections: Option<u32> },
+    /// Every request gets `Hello, World!`.
+    Http,
     /// Every request gets the file.
     File(PathBuf),
     /// Every line goes to every client, the sender included.
@@ -56,7 +66,7 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Echo { .. } => "echo",
-            Self::Http { .. } => "http",
+            Self::Http => "http",
             Self::File(_) => "file",
             Self::Broadcast => "broadcast",
         }
@@ -102,8 +112,7 @@ impl Request {
                 let count = count.parse().map_err(|_| format!("not a number: {count}"))?;
                 Kind::Echo { connections: Some(count) }
             }
-            ("http", None) => Kind::Http { pipeline_flush: false },
-            ("http", Some("pipeline_flush")) => Kind::Http { pipeline_flush: true },
+            ("http", None) => Kind::Http,
             ("file", Some(path)) => Kind::File(path.into()),
             ("broadcast", None) => Kind::Broadcast,
             _ => return Err(usage()),
@@ -117,7 +126,7 @@ fn usage() -> String {
     let names = Peer::ALL.map(Peer::name).join("|");
     format!(
         "usage: {names} --version | echo ADDRESS [CONNECTIONS] | \
-         http ADDRESS [pipeline_flush] | file ADDRESS PATH | broadcast ADDRESS"
+         http ADDRESS | file ADDRESS PATH | broadcast ADDRESS"
     )
 }
 
@@ -131,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_peer_is_known_by_the_name_of_its_crate() {
+    fn every_peer_is_known_by_its_name() {
         for peer in Peer::ALL {
             let service = Service {
                 kind: Kind::Echo { connections: None },

@@ -4,8 +4,8 @@
 //!
 //! By default each of many pipelined replies is a system call of its own. `pipeline_flush`, which
 //! its documentation calls experimental, sends them together, but holds replies back while part of
-//! a next head has come, and goes on answering a client that does not read. So it is a second
-//! server, for who asks for it.
+//! a next head has come, loses its replies to faults, and seldom stops for a client that does not
+//! read. So it is a second server, for who asks for it.
 
 use std::convert::Infallible;
 use std::io;
@@ -29,7 +29,7 @@ use crate::listener;
 
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Answers every request with `Hello, World!`.
+/// Answers every request with `Hello, World!`, pipelined ones together or each on its own.
 pub(super) fn hello(address: SocketAddr, pipeline_flush: bool) -> Outcome {
     let mut builder = http1::Builder::new();
     builder.pipeline_flush(pipeline_flush);

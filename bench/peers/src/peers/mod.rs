@@ -28,19 +28,17 @@ pub(crate) fn serve(peer: Peer, service: &Service) -> Outcome {
     match (peer, kind) {
         (Peer::Tokio, Kind::Echo { connections: None }) => tokio::echo(*address),
         (Peer::Tokio, Kind::Broadcast) => tokio::broadcast(*address),
-        (Peer::Hyper, Kind::Http { pipeline_flush }) => hyper::hello(*address, *pipeline_flush),
+        (Peer::Hyper, Kind::Http) => hyper::hello(*address, false),
+        (Peer::HyperPipelineFlush, Kind::Http) => hyper::hello(*address, true),
         (Peer::Hyper, Kind::File(path)) => hyper::file(*address, path),
-        (Peer::ActixWeb, Kind::Http { pipeline_flush: false }) => actix_web::hello(*address),
+        (Peer::ActixWeb, Kind::Http) => actix_web::hello(*address),
         (Peer::ActixWeb, Kind::File(path)) => actix_web::file(*address, path),
-        (Peer::MayMinihttp, Kind::Http { pipeline_flush: false }) => may_minihttp::hello(*address),
+        (Peer::MayMinihttp, Kind::Http) => may_minihttp::hello(*address),
         (Peer::Monoio, Kind::Echo { connections: None }) => monoio::echo(*address),
-        (Peer::Monoio, Kind::Http { pipeline_flush }) => monoio::hello(*address, *pipeline_flush),
+        (Peer::Monoio, Kind::Http) => monoio::hello(*address),
         (Peer::NetIo, Kind::Echo { connections }) => net_io::echo(*address, *connections),
         (peer, Kind::Echo { connections: Some(_) }) => {
             Err(format!("{} needs no number of connections", peer.name()).into())
-        }
-        (peer, Kind::Http { pipeline_flush: true }) => {
-            Err(format!("{} has no pipeline_flush", peer.name()).into())
         }
         (peer, kind) => Err(format!("{} does not serve {} here", peer.name(), kind.name()).into()),
     }

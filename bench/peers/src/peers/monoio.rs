@@ -51,7 +51,7 @@ async fn echo_one(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Answers every request with `Hello, World!`.
-pub(super) fn hello(address: SocketAddr, pipeline_flush: bool) -> Outcome {
+pub(super) fn hello(address: SocketAddr) -> Outcome {
     on_the_ring(async {
         let listener = TcpListener::from_std(listener::bind(address)?)?;
         listener::say_http(listener.local_addr()?);
@@ -62,7 +62,6 @@ pub(super) fn hello(address: SocketAddr, pipeline_flush: bool) -> Outcome {
             let connection = http1::Builder::new()
                 .timer(MonoioTimer)
                 .header_read_timeout(IDLE)
-                .pipeline_flush(pipeline_flush)
                 .serve_connection(stream, service);
             monoio::spawn(async { drop(connection.await) });
         }

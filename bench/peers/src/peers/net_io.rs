@@ -1,8 +1,8 @@
 //! net-io: a handler that blocks, on its pool of threads, as its front page writes it.
 //!
-//! Each connection holds a thread, so the pool must be as large as the number of clients; the
-//! default of 128 is kept where no number is given. More than 4096 it refuses. Its reactor, for
-//! thousands a thread, is announced for a later version.
+//! Each connection holds a thread until it is wholly closed, so the pool must be larger than the
+//! number of clients, and a client that finds it full is reset. It has no more than 4096 threads.
+//! Its reactor, for thousands a thread, is announced for a later version.
 
 use std::net::SocketAddr;
 
@@ -15,24 +15,26 @@ use super::{IDLE, Outcome};
 use crate::listener;
 
 const ECHO_BUFFER_BYTES: usize = 4 * 1024;
-const DEFAULT_CONNECTIONS: u16 = 128;
+/// Its default, and no less is asked for.
+const THREADS_MIN: u32 = 128;
+const THREADS_MAX: u32 = 4096;
 /// What net-io wants to be allowed for each thread: two buffers of its largest size.
 const POOL_BYTES_PER_THREAD: u64 = 2 * 64 * 1024;
 
 /// Sends back what comes, to so many clients at once.
-pub(super) fn echo(address: SocketAddr, connections: Option<u16>) -> Outcome {
-    let connections = connections.unwrap_or(DEFAULT_CONNECTIONS);
-    let most = u32::from(connections);
+pub(super) fn echo(address: SocketAddr, connections: Option<u32>) -> Outcome {
+    let threads = threads(connections.unwrap_or(0))?;
+    let most = u32::from(threads);
     let limits = Limits::builder()
         .max_connections(most)
         .max_per_source(most, PrefixPolicy::default())
         .backlog(listener::BACKLOG.unsigned_abs())
         .idle_timeout(IDLE)
-        .buffer_budget(POOL_BYTES_PER_THREAD * u64::from(connections))
+        .buffer_budget(POOL_BYTES_PER_THREAD * u64::from(threads))
         .build()?;
     let server = ServerBuilder::new()
         .listener(ListenerSpec::tcp_with(address, ListenOptions::default()))
-        .workers(connections)
+        .workers(threads)
         .limits(limits)
         .handler(echo_one)
         .gate(AllowAll)
@@ -43,6 +45,18 @@ pub(super) fn echo(address: SocketAddr, connections: Option<u16>) -> Outcome {
     }
     server.wait_for_stop();
     Ok(())
+}
+
+/// A quarter more than there are connections, for those that are closing, if there can be.
+fn threads(connections: u32) -> Result<u16, String> {
+    if connections > THREADS_MAX {
+        return Err(format!(
+            "net-io: {connections} connections need as many threads, and its pool has \
+             {THREADS_MAX} at most"
+        ));
+    }
+    let threads = (connections + connections / 4).clamp(THREADS_MIN, THREADS_MAX);
+    u16::try_from(threads).map_err(|_| "net-io: too many threads".to_owned())
 }
 
 fn echo_one(connection: &mut TcpConnection) -> Result<(), NetError> {
