@@ -9,7 +9,7 @@
 use std::fs;
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::{Attempt, Failure, Outcome};
@@ -157,6 +157,14 @@ fn ended_ticks(stat: &str) -> Option<u64> {
     let user: u64 = words.next()?.parse().ok()?;
     let system: u64 = words.next()?.parse().ok()?;
     Some(user + system)
+}
+
+/// Lets this process, and what it starts, open as many descriptors as it may
+/// allow itself: a shell often gives 1024.
+pub(crate) fn allow_all_descriptors() -> Outcome<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).attempt("cannot allow more descriptors")
 }
 
 fn threads(pid: u32) -> Vec<u32> {
