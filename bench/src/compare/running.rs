@@ -67,8 +67,7 @@ impl Running {
         let Started { server, meter } = started;
         let meter = meter.map_or_else(|| Meter::of_clocks(&family), Ok)?;
         let counts_bytes = scenario.work == Work::File;
-        let running =
-            Self { load, _idle: idle, server, meter, counts_bytes, bytes_per_connection };
+        let running = Self { load, _idle: idle, server, meter, counts_bytes, bytes_per_connection };
         if scenario.work == Work::Broadcast {
             // Who is not in yet would wait for ever for a line that was sent before.
             running.at_rest(ALL_ARE_IN)?;
