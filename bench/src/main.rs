@@ -102,7 +102,8 @@ fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
     let is_child = matches!(command, Command::Load(_) | Command::Pinned(_) | Command::Nginx(_));
-    match dispatch(command) {
+    // Servers and loads of ten thousand connections inherit this.
+    match process::allow_all_descriptors().and_then(|()| dispatch(command)) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
         Err(failure) => eprintln!("switchboard-bench: {failure}"),

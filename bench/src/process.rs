@@ -9,7 +9,7 @@
 use std::fs;
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::{Attempt, Failure, Outcome};
@@ -163,6 +163,14 @@ fn ended_ticks(stat: &str) -> Option<u64> {
 pub(crate) fn is_runnable(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
+}
+
+/// Lets this process, and what it starts, open as many descriptors as it may
+/// allow itself: a shell often gives 1024.
+pub(crate) fn allow_all_descriptors() -> Outcome<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).attempt("cannot allow more descriptors")
 }
 
 fn threads(pid: u32) -> Vec<u32> {

@@ -120,7 +120,8 @@ pub(crate) fn run_pinned(command: &str, core: usize, folder: &Path) -> Outcome<(
     Err(Failure::because(format!("`{command}`"), String::from_utf8_lossy(&output.stdout)))
 }
 
-fn pinned(command: &str, core: usize, folder: Option<&Path>) -> Outcome<Command> {
+/// A command that runs on a core and dies with its parent, not started yet.
+pub(crate) fn pinned(command: &str, core: usize, folder: Option<&Path>) -> Outcome<Command> {
     let mut pinned = this_program()?;
     pinned.args(["pinned", "--core", &core.to_string()]);
     if let Some(folder) = folder {

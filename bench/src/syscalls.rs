@@ -6,7 +6,7 @@
 //! ready: this is the count under load.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::load::{Job, Load};
 use crate::process::{Family, pin_to};
-use crate::server::{Guarded, Server};
+use crate::server::{Guarded, Server, pinned};
 use crate::table::Table;
 use crate::traffic::Kind;
 
@@ -55,7 +55,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
         .pipeline(options.pipeline.into());
     let mut load = Load::start(&job, options.cores.load_core)?;
     load.requests(WARM_UP_REQUESTS)?;
-    let strace = Strace::attach(&server.family())?;
+    let strace = Strace::attach(&server.family(), options.cores.server_core)?;
     let tally = load.requests(options.requests)?;
     let calls = strace.count()?;
     report(options, &calls, tally.requests);
@@ -71,14 +71,17 @@ pub(crate) struct Strace {
 
 impl Strace {
     /// Attaches to all threads of a family and to what they start.
-    pub(crate) fn attach(family: &Family) -> Outcome<Self> {
-        let mut child = Command::new("strace")
-            .args(["-c", "-f"])
-            .args(family.pids().iter().map(|pid| format!("--attach={pid}")))
+    ///
+    /// It runs on the server's core, where it has work only while the server is
+    /// stopped; on the other it would wait for a load that spins.
+    pub(crate) fn attach(family: &Family, core: usize) -> Outcome<Self> {
+        let attached = family.pids().iter().map(|pid| format!(" --attach={pid}"));
+        let mut child = pinned(&format!("strace -c -f{}", attached.collect::<String>()), core, None)?
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .attempt("cannot start strace (is it installed?)")?;
+            .attempt("cannot start strace")?;
         let messages = child.stderr.take();
         let child = Guarded(child);
         let (sender, receiver) = mpsc::sync_channel(2);
@@ -90,7 +93,7 @@ impl Strace {
         if first.contains("attached") {
             Ok(strace)
         } else {
-            Err(Failure::new(format!("strace cannot attach: {}", first.trim())))
+            Err(Failure::new(format!("strace (is it installed?) cannot attach: {}", first.trim())))
         }
     }
 

@@ -12,7 +12,7 @@ use crate::report::model::{Family, Figures, Latency, Outcome, Round, Row};
 use crate::syscalls::Strace;
 
 /// Under the tracer first so many units are done, which are not counted.
-const BEFORE_TRACING: u64 = 1_000;
+const BEFORE_TRACING: u64 = 500;
 
 /// What the registry calls our event loop on the system's best poll.
 const OURS: &str = "event-loop";
@@ -163,7 +163,7 @@ impl Part {
     fn count_calls(&self, units: u64, scenario: &Scenario, run: &mut Run) -> Result<f64> {
         let mut running = Running::start(&self.command, scenario, &mut run.accounts, run.cores)?;
         running.requests(BEFORE_TRACING)?;
-        let strace = Strace::attach(&running.family()?)?;
+        let strace = Strace::attach(&running.family()?, run.cores.server_core)?;
         let tally = running.requests(units)?;
         let calls: u64 = strace.count()?.iter().map(|(_, count)| count).sum();
         Ok(calls as f64 / tally.requests as f64)

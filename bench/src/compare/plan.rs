@@ -82,6 +82,8 @@ pub(crate) struct Scenario {
     /// Of the clients that ask, and of those that are only there.
     pub(crate) connections: u32,
     pub(crate) rounds: u32,
+    /// Once this has passed there is no further round, if there were enough.
+    pub(crate) budget: Duration,
     /// Before the first slice after a start.
     pub(crate) warm_up: Duration,
     /// Of each server in each round.
@@ -157,8 +159,10 @@ const MANY: u32 = 2_000;
 /// process that is attached costs milliseconds.
 const TOO_MANY_TO_TRACE: u32 = 2_000;
 
+/// Rounds that a scenario has even if it takes too long.
+pub(crate) const FEWEST_ROUNDS: u32 = 3;
 /// Units under the tracer.
-const TRACED: u64 = 10_000;
+const TRACED: u64 = 5_000;
 
 /// All scenarios in their order.
 pub(crate) fn scenarios(pace: Pace) -> Vec<Scenario> {
@@ -183,6 +187,7 @@ impl Outline {
             work: self.work,
             connections,
             rounds: if is_quick { 3 } else { 5 },
+            budget: Duration::from_secs(if is_quick { 3 } else { 28 }),
             warm_up: Duration::from_millis(if is_quick { 40 } else { 100 }),
             slices,
             slice,

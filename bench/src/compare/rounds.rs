@@ -4,11 +4,13 @@
 //! same neighbour. A server that fails is out; what it did in whole rounds
 //! stays, and with none it is refused with the reason.
 
+use std::time::Instant;
+
 use indicatif::ProgressBar;
 
 use super::cost::Accounts;
 use super::part::{Part, Roles};
-use super::plan::{Scenario, Starts};
+use super::plan::{FEWEST_ROUNDS, Scenario, Starts};
 use super::sample::{Slices, quarter};
 use super::stop::Stop;
 use crate::Cores;
@@ -38,6 +40,7 @@ pub(crate) fn measure(
     bar.set_length(u64::from(scenario.rounds) * parts.len() as u64 * u64::from(scenario.slices));
     let roles = Roles::of(&parts);
     let mut rate = None;
+    let began = Instant::now();
     for round in 0..scenario.rounds {
         if round == 0 || scenario.starts == Starts::EachRound {
             start_all(scenario, &mut parts, run, bar);
@@ -47,13 +50,17 @@ pub(crate) fn measure(
             break;
         }
         let rate = *rate.get_or_insert_with(|| rate_of(scenario, &slices, &roles));
-        let is_last = round + 1 == scenario.rounds;
+        let is_late = began.elapsed() > scenario.budget && round + 1 >= FEWEST_ROUNDS;
+        let is_last = is_late || round + 1 == scenario.rounds;
         finish_round(scenario, &mut parts, &slices, &roles, rate);
         if is_last || scenario.starts == Starts::EachRound {
             for part in &mut parts {
                 part.weigh();
                 part.end();
             }
+        }
+        if is_last {
+            break;
         }
     }
     for part in &mut parts {

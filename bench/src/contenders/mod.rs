@@ -65,6 +65,11 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
+    /// With what it leaves out of the work.
+    const fn without(self, skips: &'static str) -> Self {
+        Self { skips: Some(skips), ..self }
+    }
+
     /// Whether it takes part in what needs this service.
     pub(crate) fn serves(&self, service: Service) -> bool {
         self.services.contains(&service)
@@ -144,31 +149,32 @@ pub(crate) static CONTENDERS: &[Contender] = &[
         ..ours("forks", served("forks", Poller::Best))
     },
     Contender {
-        name: "limit",
         family: Family::Limit,
-        skips: Some("method, target, version and header lines; deadlines; limits; a graceful stop"),
-        ..ours("", Make::C { source: "limit.c", library: None })
-    },
-    peer("tokio", &[Echo, Broadcast], Make::Crate { name: "tokio" }),
-    peer("hyper", &[Http, File], Make::Crate { name: "hyper" }),
-    peer("actix-web", &[Http, File], Make::Crate { name: "actix-web" }),
-    peer("may_minihttp", &[Http], Make::Crate { name: "may_minihttp" }),
-    peer("monoio", &[Echo, Http], Make::Crate { name: "monoio" }),
-    Contender {
-        is_told_connections: true,
-        ..peer("net-io", &[Echo], Make::Crate { name: "net-io" })
-    },
-    peer("libevent", &SERVICES, in_c("peers/c/libevent.c", "-levent", "libevent-dev")),
-    Contender {
-        skips: Some("in HTTP: method, target, version and header lines"),
-        ..peer("libuv", &[Echo, Http, Broadcast], in_c("peers/c/libuv.c", "-luv", "libuv1-dev"))
-    },
+        ..ours("limit", Make::C { source: "limit.c", library: None })
+    }
+    .without(
+        "deadlines; limits; a graceful stop; in HTTP method, target, version and header lines",
+    ),
+    peer("tokio", &[Echo, Broadcast], rust("tokio")).without("deadlines; a limit on connections"),
+    peer("hyper", &[Http, File], rust("hyper")).without("a limit on connections"),
+    peer("hyper-pipeline_flush", &[Http], rust("hyper-pipeline_flush")).without(
+        "a limit on connections; a reply leaves only when no part of a next head is there",
+    ),
+    peer("actix-web", &[Http, File], rust("actix-web")),
+    peer("may_minihttp", &[Http], rust("may_minihttp"))
+        .without("deadlines; limits; bodies; the header Connection; TCP_NODELAY"),
+    peer("monoio", &[Echo, Http], rust("monoio"))
+        .without("deadlines in echo; a limit on connections"),
+    Contender { is_told_connections: true, ..peer("net-io", &[Echo], rust("net-io")) },
+    peer("libevent", &SERVICES, in_c("peers/c/libevent.c", "-levent", "libevent-dev"))
+        .without("deadlines, but in HTTP; a limit on connections"),
+    peer("libuv", &[Echo, Http, Broadcast], in_c("peers/c/libuv.c", "-luv", "libuv1-dev"))
+        .without("deadlines; limits; in HTTP method, target, version and header lines"),
     peer("nginx", &[Http, File], Make::Nginx),
-    Contender {
-        skips: Some("in HTTP: method, target, version and most header lines"),
-        ..peer("asyncio", &[Echo, Http, Broadcast], in_python("asyncio_streams.py"))
-    },
-    peer("socketserver", &[Echo, Http, File], in_python("socketserver_threads.py")),
+    peer("asyncio", &[Echo, Http, Broadcast], in_python("asyncio_streams.py"))
+        .without("deadlines; limits; in HTTP method, target, version and most header lines"),
+    peer("socketserver", &[Echo, Http, File], in_python("socketserver_threads.py"))
+        .without("deadlines; a limit on connections"),
 ];
 
 const ADDRESS: &str = "127.0.0.1:0";
@@ -187,6 +193,10 @@ const fn ours(name: &'static str, make: Make) -> Contender {
         is_told_connections: false,
         make,
     }
+}
+
+const fn rust(name: &'static str) -> Make {
+    Make::Crate { name }
 }
 
 const fn in_c(source: &'static str, flag: &'static str, package: &'static str) -> Make {

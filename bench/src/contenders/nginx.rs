@@ -21,6 +21,9 @@ use rustix::process::{Resource, geteuid, getrlimit};
 use super::making::run;
 use crate::failure::{Attempt, Failure, Outcome};
 
+/// More than any scenario has.
+const CONNECTIONS: u64 = 20_000;
+
 /// Options of the hidden command that becomes nginx.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -112,7 +115,9 @@ fn configure(
     path: Option<&Path>,
     folder: &Path,
 ) -> Outcome<String> {
-    let connections = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    // It takes memory for all of them at once.
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let connections = allowed.min(CONNECTIONS);
     // Its worker would otherwise be nobody, who may not read the file.
     let user = if geteuid().is_root() { "user root root;" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -157,4 +162,17 @@ fn quoted(path: &Path) -> Outcome<String> {
         Failure::new(format!("{} has a sign that nginx would interpret", path.display()))
     })?;
     Ok(format!("\"{text}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_nginx_would_interpret_is_refused() {
+        assert_eq!(quoted(Path::new("/a b;{}")).expect("quoted"), "\"/a b;{}\"");
+        for sign in ["/a$uri", "/a\"b", "/a\\b", "/a\nb"] {
+            assert!(quoted(Path::new(sign)).is_err(), "{sign:?}");
+        }
+    }
 }
