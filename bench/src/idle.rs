@@ -14,7 +14,7 @@ use clap::Args;
 
 use crate::Cores;
 use crate::failure::{Failure, Outcome};
-use crate::hold::Holder;
+use crate::load::{Job, Load};
 use crate::process::{Memory, pin_to};
 use crate::server::Server;
 use crate::table::Table;
@@ -76,22 +76,33 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     Ok(())
 }
 
-fn add(options: &Options, server: &Server, connections: u16) -> Outcome<Holder> {
-    let core = options.cores.load_core;
-    let holder = Holder::start(server.address, options.kind, connections.into(), core)?;
-    thread::sleep(SETTLE);
-    Ok(holder)
+/// Connections that are held until this is dropped.
+struct Held {
+    _load: Load,
+    /// From the first connect until all were established.
+    connected: Duration,
+    /// From the first connect until each was served once.
+    served: Duration,
 }
 
-fn row(connections: u16, memory: Memory, holder: Option<&Holder>) -> Vec<String> {
-    let time = |which: fn(&Holder) -> Duration| {
-        holder.map_or_else(String::new, |holder| format!("{} ms", which(holder).as_millis()))
+fn add(options: &Options, server: &Server, connections: u16) -> Outcome<Held> {
+    let job = Job::new(server.address, options.kind, connections.into());
+    let mut load = Load::start(&job, options.cores.load_core)?;
+    let served_once = load.requests(0)?;
+    thread::sleep(SETTLE);
+    let connected = load.connected;
+    Ok(Held { connected, served: connected + served_once.elapsed(), _load: load })
+}
+
+fn row(connections: u16, memory: Memory, held: Option<&Held>) -> Vec<String> {
+    let time = |which: fn(&Held) -> Duration| {
+        held.map_or_else(String::new, |held| format!("{} ms", which(held).as_millis()))
     };
     vec![
         connections.to_string(),
         (memory.resident / 1024).to_string(),
         (memory.anonymous / 1024).to_string(),
-        time(|holder| holder.connected),
-        time(|holder| holder.served),
+        time(|held| held.connected),
+        time(|held| held.served),
     ]
 }

@@ -33,12 +33,14 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod compare;
+mod contenders;
 mod failure;
 mod greedy;
-mod hold;
 mod idle;
 mod load;
 mod process;
+mod report;
 mod server;
 mod syscalls;
 mod table;
@@ -60,6 +62,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Event loop, threads, forks and others side by side, with a report
+    Compare(compare::Options),
     /// CPU time per request, side by side with the limit
     Wire(wire::Options),
     /// System calls per request, counted by strace
@@ -68,9 +72,16 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
-    /// Hold connections open until standard input ends (run by `idle`)
+    /// Show the raw figures of a comparison again
+    Report(report::Options),
+    /// List the servers that a comparison knows, and the commands that run them
+    Servers(contenders::listing::Options),
+    /// Be a load, as standard input says (run by the others)
     #[command(hide = true)]
-    Hold(hold::Options),
+    Load(load::Options),
+    /// Become nginx, on a free port
+    #[command(hide = true, disable_version_flag = true)]
+    Nginx(contenders::nginx::Options),
     /// Run a command on one core (how servers are started)
     #[command(hide = true)]
     Pinned(server::PinnedOptions),
@@ -90,8 +101,9 @@ pub(crate) struct Cores {
 fn main() -> ExitCode {
     let command = Options::parse().command;
     // A child tells its failure to its parent, which reads its output.
-    let is_child = matches!(command, Command::Hold(_) | Command::Pinned(_));
-    match dispatch(command) {
+    let is_child = matches!(command, Command::Load(_) | Command::Pinned(_) | Command::Nginx(_));
+    // Servers and loads of ten thousand connections inherit this.
+    match process::allow_all_descriptors().and_then(|()| dispatch(command)) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) if is_child => println!("{failure}"),
         Err(failure) => eprintln!("switchboard-bench: {failure}"),
@@ -101,11 +113,15 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Outcome<()> {
     match command {
+        Command::Compare(options) => compare::measure(&options),
         Command::Wire(options) => wire::measure(&options),
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
-        Command::Hold(options) => hold::hold(&options),
+        Command::Report(options) => report::show(&options),
+        Command::Servers(options) => contenders::listing::list(&options),
+        Command::Load(options) => load::serve(&options),
+        Command::Nginx(options) => contenders::nginx::become_nginx(&options),
         Command::Pinned(options) => Err(server::become_pinned(&options)),
     }
 }

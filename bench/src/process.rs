@@ -7,8 +7,9 @@
 //! can be off by some hundred KiB, which is tens of bytes per connection.
 
 use std::fs;
+use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::{Attempt, Failure, Outcome};
@@ -34,6 +35,11 @@ impl Family {
             all.extend(children.map(|&(child, _)| child));
         }
         Self(all)
+    }
+
+    /// Those that somebody else has listed.
+    pub(crate) fn listed(pids: Vec<u32>) -> Self {
+        Self(pids)
     }
 
     /// The processes, the eldest first.
@@ -82,11 +88,32 @@ impl Family {
             };
             total.resident += resident;
             total.anonymous += anonymous;
+            total.proportional += kibibytes(&text, "Pss:").unwrap_or(resident);
         }
         if total.resident == 0 {
             return Err(Failure::new("the server's memory cannot be read"));
         }
         Ok(total)
+    }
+}
+
+impl Family {
+    /// What it holds now, a page that several of its processes share counted once.
+    pub(crate) fn footprint(&self) -> Outcome<u64> {
+        let memory = self.memory()?;
+        Ok(if self.0.len() == 1 { memory.resident } else { memory.proportional })
+    }
+
+    /// The most that one process ever held, as the kernel remembers it; of
+    /// several, what they hold now, because nobody remembers that sum.
+    pub(crate) fn peak(&self) -> Outcome<u64> {
+        let [pid] = self.0.as_slice() else {
+            return self.footprint();
+        };
+        let path = format!("/proc/{pid}/status");
+        let text = fs::read_to_string(&path).attempt(&path)?;
+        let peak = kibibytes(&text, "VmHWM:");
+        peak.ok_or_else(|| Failure::new(format!("{path} has no VmHWM line")))
     }
 }
 
@@ -97,6 +124,8 @@ pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// Those that belong to no file: RssAnon, counted exactly.
     pub(crate) anonymous: u64,
+    /// Resident pages, each divided by how many processes share it.
+    pub(crate) proportional: u64,
 }
 
 /// Keeps the calling thread, and what it starts, on one core.
@@ -108,6 +137,40 @@ pub(crate) fn pin_to(core: usize) -> Outcome<()> {
     let mut cores = CpuSet::new();
     cores.set(core);
     sched_setaffinity(None::<Pid>, &cores).attempt(format!("cannot run on core {core}"))
+}
+
+/// CPU time of the children of a process that ended and were waited for, and of
+/// theirs: exact in the kernel, but shown in ticks of a hundredth of a second.
+pub(crate) fn ended_children(pid: u32) -> Outcome<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).attempt(&path)?;
+    ended_ticks(&text)
+        .map(|ticks| Duration::from_millis(10 * ticks))
+        .ok_or_else(|| Failure::new(format!("{path} has no time of children")))
+}
+
+/// `cutime` and `cstime`, the 16th and 17th field of proc_pid_stat(5). The tick
+/// is a hundredth of a second on every system that Rust's `std` knows as Linux.
+fn ended_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut words = rest.split_whitespace().skip(13);
+    let user: u64 = words.next()?.parse().ok()?;
+    let system: u64 = words.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// Whether the first thread of a process runs, or would if it had a core.
+pub(crate) fn is_runnable(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
+}
+
+/// Lets this process, and what it starts, open as many descriptors as it may
+/// allow itself: a shell often gives 1024.
+pub(crate) fn allow_all_descriptors() -> Outcome<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).attempt("cannot allow more descriptors")
 }
 
 fn threads(pid: u32) -> Vec<u32> {
@@ -148,6 +211,13 @@ mod tests {
         assert_eq!(kibibytes(text, "Rss:"), Some(1724 * 1024));
         assert_eq!(kibibytes(text, "Anonymous:"), Some(12 * 1024));
         assert_eq!(kibibytes(text, "Swap:"), None);
+    }
+
+    #[test]
+    fn the_time_of_children_is_found_behind_any_name() {
+        let stat = "7 (a b) 1) S 1 7 7 0 -1 4194304 1 2 0 0 10 20 30 40 20 0 1 0 5 6 7";
+        assert_eq!(ended_ticks(stat), Some(70));
+        assert_eq!(ended_ticks("7 (a) S 1"), None);
     }
 
     #[test]

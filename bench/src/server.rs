@@ -5,19 +5,22 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
+use crate::compare::group;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::process::{Family, pin_to};
 use crate::traffic::Kind;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a server's standard error that are remembered.
+const KEPT_COMPLAINTS: usize = 4096;
 
 /// A child that is killed and waited for when dropped.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ impl Drop for Group {
 #[derive(Debug)]
 pub(crate) struct Server {
     group: Group,
+    complaints: Complaints,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -58,29 +62,116 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a command on a core and waits for its ready line.
     pub(crate) fn start(command: &str, core: usize) -> Outcome<Self> {
+        Self::start_in(command, core, None)
+    }
+
+    /// The same, in the control group of a folder if one is given.
+    pub(crate) fn start_in(command: &str, core: usize, folder: Option<&Path>) -> Outcome<Self> {
         if command.trim().is_empty() {
             return Err(Failure::new("the server's command is empty"));
         }
-        let child = this_program()?
-            .args(["pinned", "--core", &core.to_string(), "--"])
-            .args(command.split_whitespace())
+        let child = pinned(command, core, folder)?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .attempt(format!("cannot start `{command}`"))?;
         let mut group = Group(Guarded(child));
-        let line = first_line(&mut group.0, READY_TIMEOUT)
-            .map_err(|cause| Failure::because(format!("server `{command}`"), cause))?;
-        let address = ready_address(&line).ok_or_else(|| {
-            Failure::new(format!("server `{command}`: instead of a ready line it printed: {line}"))
-        })?;
-        Ok(Self { group, address })
+        let complaints = Complaints::of(group.0.0.stderr.take());
+        let address = first_line(&mut group.0, READY_TIMEOUT).and_then(|line| {
+            ready_address(&line)
+                .ok_or_else(|| Failure::new(format!("instead of a ready line it printed: {line}")))
+        });
+        match address {
+            Ok(address) => Ok(Self { group, complaints, address }),
+            Err(cause) => {
+                drop(group);
+                let last = complaints.when_all_are_read().map(|last| format!(" ({last})"));
+                let cause = format!("{cause}{}", last.unwrap_or_default());
+                Err(Failure::because(format!("server `{command}`"), cause))
+            }
+        }
+    }
+
+    /// The last line it printed on standard error so far, if any.
+    pub(crate) fn last_complaint(&self) -> Option<String> {
+        self.complaints.last()
+    }
+
+    /// The process that it was started as, which leads its group.
+    pub(crate) fn leader(&self) -> u32 {
+        self.group.0.0.id()
     }
 
     /// Its process and the children it has now.
     pub(crate) fn family(&self) -> Family {
         Family::of(self.group.0.0.id())
+    }
+}
+
+/// Runs a command to its end, on a core and in the control group of a folder.
+pub(crate) fn run_pinned(command: &str, core: usize, folder: &Path) -> Outcome<()> {
+    let run = pinned(command, core, Some(folder))?.stdin(Stdio::null()).output();
+    let output = run.attempt(format!("cannot start `{command}`"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Failure::because(format!("`{command}`"), String::from_utf8_lossy(&output.stdout)))
+}
+
+/// A command that runs on a core and dies with its parent, not started yet.
+pub(crate) fn pinned(command: &str, core: usize, folder: Option<&Path>) -> Outcome<Command> {
+    let mut pinned = this_program()?;
+    pinned.args(["pinned", "--core", &core.to_string()]);
+    if let Some(folder) = folder {
+        pinned.arg("--group").arg(folder);
+    }
+    pinned.arg("--").args(command.split_whitespace());
+    Ok(pinned)
+}
+
+/// The end of what a child complains of. Reading it keeps the child from waiting
+/// for a reader, and the terminal for the table.
+#[derive(Debug)]
+struct Complaints {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Complaints {
+    fn of(output: Option<ChildStderr>) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&kept);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; KEPT_COMPLAINTS];
+            let Some(mut output) = output else { return };
+            while let Ok(count @ 1..) = output.read(&mut piece) {
+                let Ok(mut kept) = shared.lock() else { return };
+                kept.extend_from_slice(&piece[..count]);
+                let surplus = kept.len().saturating_sub(KEPT_COMPLAINTS);
+                kept.drain(..surplus);
+            }
+        });
+        Self { kept, reader }
+    }
+
+    fn last(&self) -> Option<String> {
+        let bytes = self.kept.lock().ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
+    }
+
+    /// For a child that has ended: a process of its own that outlived it would
+    /// hold the pipe open, so this does not wait for long.
+    fn when_all_are_read(self) -> Option<String> {
+        for _ in 0..100 {
+            if self.reader.is_finished() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.last()
     }
 }
 
@@ -143,6 +234,9 @@ pub(crate) struct PinnedOptions {
     /// Core to stay on
     #[arg(long)]
     core: usize,
+    /// Folder of a control group to be in
+    #[arg(long)]
+    group: Option<PathBuf>,
     /// Command to become
     #[arg(required = true, last = true)]
     command: Vec<String>,
@@ -156,6 +250,9 @@ pub(crate) fn become_pinned(options: &PinnedOptions) -> Failure {
         return failure;
     }
     if let Err(failure) = die_with_parent() {
+        return failure;
+    }
+    if let Some(Err(failure)) = options.group.as_deref().map(group::join) {
         return failure;
     }
     let error = Command::new(&options.command[0]).args(&options.command[1..]).exec();

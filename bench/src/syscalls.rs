@@ -6,7 +6,7 @@
 //! ready: this is the count under load.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
-use crate::load::{Goal, Load};
+use crate::load::{Job, Load};
 use crate::process::{Family, pin_to};
-use crate::server::{Guarded, Server};
+use crate::server::{Guarded, Server, pinned};
 use crate::table::Table;
 use crate::traffic::Kind;
 
@@ -51,40 +51,37 @@ pub(crate) struct Options {
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
     pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let mut load = Load::connect(
-        server.address,
-        options.kind,
-        options.connections.into(),
-        options.pipeline.into(),
-    )?;
-    load.run(Goal::Requests(WARM_UP_REQUESTS))?;
-    let strace = Strace::attach(&server.family())?;
-    let tally = load.run(Goal::Requests(options.requests))?;
-    let summary = strace.detach()?;
-    let calls = parse_summary(&summary);
-    if calls.is_empty() {
-        return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
-    }
+    let job = Job::new(server.address, options.kind, options.connections.into())
+        .pipeline(options.pipeline.into());
+    let mut load = Load::start(&job, options.cores.load_core)?;
+    load.requests(WARM_UP_REQUESTS)?;
+    let strace = Strace::attach(&server.family(), options.cores.server_core)?;
+    let tally = load.requests(options.requests)?;
+    let calls = strace.count()?;
     report(options, &calls, tally.requests);
     Ok(())
 }
 
 /// A running strace, and its messages from a thread that reads them.
 #[derive(Debug)]
-struct Strace {
+pub(crate) struct Strace {
     child: Guarded,
     messages: mpsc::Receiver<String>,
 }
 
 impl Strace {
-    fn attach(family: &Family) -> Outcome<Self> {
-        let mut child = Command::new("strace")
-            .args(["-c", "-f"])
-            .args(family.pids().iter().map(|pid| format!("--attach={pid}")))
+    /// Attaches to all threads of a family and to what they start.
+    ///
+    /// It runs on the server's core, where it has work only while the server is
+    /// stopped; on the other it would wait for a load that spins.
+    pub(crate) fn attach(family: &Family, core: usize) -> Outcome<Self> {
+        let attached = family.pids().iter().map(|pid| format!(" --attach={pid}"));
+        let mut child = pinned(&format!("strace -c -f{}", attached.collect::<String>()), core, None)?
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .attempt("cannot start strace (is it installed?)")?;
+            .attempt("cannot start strace")?;
         let messages = child.stderr.take();
         let child = Guarded(child);
         let (sender, receiver) = mpsc::sync_channel(2);
@@ -96,8 +93,18 @@ impl Strace {
         if first.contains("attached") {
             Ok(strace)
         } else {
-            Err(Failure::new(format!("strace cannot attach: {}", first.trim())))
+            Err(Failure::new(format!("strace (is it installed?) cannot attach: {}", first.trim())))
         }
+    }
+
+    /// Ends the tracing and returns the names of the calls with how many there were.
+    pub(crate) fn count(self) -> Outcome<Vec<(String, u64)>> {
+        let summary = self.detach()?;
+        let calls = parse_summary(&summary);
+        if calls.is_empty() {
+            return Err(Failure::new(format!("strace counted nothing: {}", summary.trim())));
+        }
+        Ok(calls)
     }
 
     /// Ends the tracing as Ctrl-C would, and returns the summary.

@@ -1,5 +1,7 @@
 //! Plain text tables and the few statistics they show.
 
+use std::fmt;
+
 /// Rows of text, the first being the header; prints them in aligned columns,
 /// the first to the left and the others to the right.
 #[derive(Debug)]
@@ -20,6 +22,12 @@ impl Table {
 
     /// Prints the table to standard output.
     pub(crate) fn print(&self) {
+        print!("{self}");
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -35,16 +43,22 @@ impl Table {
                     line += &format!("  {cell:>width$}");
                 }
             }
-            println!("{}", line.trim_end());
+            writeln!(f, "{}", line.trim_end())?;
         }
+        Ok(())
     }
 }
 
-/// Median, smallest and largest of some figures.
+/// Median, middle half, smallest and largest of some figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     /// The middle figure, or the mean of the two in the middle.
     pub(crate) median: f64,
+    /// The smallest figure of the middle half: without the lowest and the
+    /// highest quarter, rounded down to whole figures.
+    pub(crate) low: f64,
+    /// The largest figure of the middle half.
+    pub(crate) high: f64,
     /// The smallest figure.
     pub(crate) min: f64,
     /// The largest figure.
@@ -60,11 +74,14 @@ impl Spread {
     pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = figures.collect();
         sorted.sort_by(f64::total_cmp);
-        let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
+        let last = sorted.len() - 1;
+        let quarter = sorted.len() / 4;
         Self {
-            median: f64::midpoint(sorted[low], sorted[high]),
+            median: f64::midpoint(sorted[last / 2], sorted[sorted.len() / 2]),
+            low: sorted[quarter],
+            high: sorted[last - quarter],
             min: sorted[0],
-            max: sorted[sorted.len() - 1],
+            max: sorted[last],
         }
     }
 
@@ -81,8 +98,14 @@ mod tests {
     #[test]
     fn the_median_of_an_even_count_lies_between_the_two_in_the_middle() {
         let spread = Spread::of([4.0, 1.0, 3.0, 2.0].into_iter());
-        let expected = Spread { median: 2.5, min: 1.0, max: 4.0 };
+        let expected = Spread { median: 2.5, low: 2.0, high: 3.0, min: 1.0, max: 4.0 };
         assert_eq!(spread, expected);
+    }
+
+    #[test]
+    fn the_middle_half_of_three_is_all_of_them() {
+        let spread = Spread::of([3.0, 1.0, 2.0].into_iter());
+        assert_eq!((spread.low, spread.high), (1.0, 3.0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is asked and what must come back: the two kinds of requests, their
+//! What is asked and what must come back: the kinds of requests, their
 //! batches, and the check of the replies.
 
 use std::io::{Read, Write};
@@ -12,6 +12,7 @@ use crate::failure::{Attempt, Failure, Outcome};
 const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const HTTP_REPLY_START: &[u8] = b"HTTP/1.1 200";
 const ECHO_BYTES: usize = 64;
+const LINE_BYTES: usize = 64;
 /// A reply that has not come by then will not come.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_REPLY_MAX_BYTES: usize = 64 * 1024;
@@ -23,6 +24,10 @@ pub(crate) enum Kind {
     Echo,
     /// `GET /` over connections that are kept
     Http,
+    /// The same, of a file whose content is not looked at
+    File,
+    /// Lines of 64 bytes that come back to all who are connected
+    Broadcast,
 }
 
 impl Kind {
@@ -31,13 +36,16 @@ impl Kind {
         match self {
             Self::Echo => "echo",
             Self::Http => "http",
+            Self::File => "file",
+            Self::Broadcast => "broadcast",
         }
     }
 
     fn request(self) -> Vec<u8> {
         match self {
             Self::Echo => (b'0'..).take(ECHO_BYTES).collect(),
-            Self::Http => HTTP_REQUEST.to_vec(),
+            Self::Http | Self::File => HTTP_REQUEST.to_vec(),
+            Self::Broadcast => (b'0'..).take(LINE_BYTES - 1).chain([b'\n']).collect(),
         }
     }
 }
@@ -53,8 +61,8 @@ pub(crate) struct Traffic {
     pub(crate) reply_bytes: usize,
     /// How every reply begins.
     start: Vec<u8>,
-    /// The last byte of every reply.
-    end: u8,
+    /// The last byte of every reply, where it is known.
+    end: Option<u8>,
 }
 
 impl Traffic {
@@ -66,16 +74,23 @@ impl Traffic {
         let reply = ask_once(&mut stream, &request, kind)
             .map_err(|cause| Failure::because(format!("first reply of {address}"), cause))?;
         let start = match kind {
-            Kind::Echo => request.clone(),
-            Kind::Http => HTTP_REPLY_START.to_vec(),
+            Kind::Echo | Kind::Broadcast => request.clone(),
+            Kind::Http | Kind::File => HTTP_REPLY_START.to_vec(),
         };
-        let Some(&end) = reply.last().filter(|_| reply.starts_with(&start)) else {
+        let Reply { beginning, length: reply_bytes } = reply;
+        if !beginning.starts_with(&start) {
             return Err(Failure::new(format!(
                 "first reply of {address} is not what was asked for: {:?}",
-                String::from_utf8_lossy(&reply[..reply.len().min(80)])
+                String::from_utf8_lossy(&beginning[..beginning.len().min(80)])
             )));
-        };
-        Ok(Self { batch: request.repeat(pipeline), pipeline, reply_bytes: reply.len(), start, end })
+        }
+        let end = beginning.last().filter(|_| beginning.len() == reply_bytes).copied();
+        Ok(Self { batch: request.repeat(pipeline), pipeline, reply_bytes, start, end })
+    }
+
+    /// One request.
+    pub(crate) fn request(&self) -> &[u8] {
+        &self.batch[..self.batch.len() / self.pipeline]
     }
 
     /// Bytes of the replies to one batch.
@@ -94,11 +109,17 @@ impl Traffic {
         let ends = awaited == piece.len();
         let compared = piece.len().min(self.start.len());
         (!begins || piece[..compared] == self.start[..compared])
-            && (!ends || piece.last() == Some(&self.end))
+            && (!ends || self.end.is_none() || piece.last().copied() == self.end)
     }
 }
 
-fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Vec<u8>> {
+/// A reply, or its beginning if it is one that is not read to its end.
+struct Reply {
+    beginning: Vec<u8>,
+    length: usize,
+}
+
+fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Reply> {
     let limit = Some(PROBE_TIMEOUT);
     stream.set_read_timeout(limit).attempt("cannot set a timeout")?;
     stream.set_write_timeout(limit).attempt("cannot set a timeout")?;
@@ -112,14 +133,15 @@ fn ask_once(stream: &mut TcpStream, request: &[u8], kind: Kind) -> Outcome<Vec<u
         }
         reply.extend_from_slice(&buffer[..count]);
         let expected = match kind {
-            Kind::Echo => Some(ECHO_BYTES),
-            Kind::Http => http_reply_bytes(&reply)?,
+            Kind::Echo | Kind::Broadcast => Some(request.len()),
+            Kind::Http | Kind::File => http_reply_bytes(&reply)?,
         };
-        if expected == Some(reply.len()) {
-            return Ok(reply);
-        }
-        if expected.is_some_and(|expected| expected < reply.len()) {
+        let Some(length) = expected else { continue };
+        if length < reply.len() {
             return Err(Failure::new("it is longer than it says"));
+        }
+        if length == reply.len() || kind == Kind::File {
+            return Ok(Reply { beginning: reply, length });
         }
     }
     Err(Failure::new(format!("it exceeds {PROBE_REPLY_MAX_BYTES} bytes")))
@@ -159,7 +181,7 @@ mod tests {
             pipeline: 2,
             reply_bytes: 2,
             start: b"ab".to_vec(),
-            end: b'b',
+            end: Some(b'b'),
         };
         assert!(traffic.accepts(b"abab", 4));
         assert!(traffic.accepts(b"aba", 4));

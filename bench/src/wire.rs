@@ -1,15 +1,16 @@
 //! *Close to the wire*: CPU time per request of a server, beside the limit's.
 //!
-//! In every round all servers are started afresh on one core, connected and
-//! warmed up. Then each gets the same time, cut into slices of 20 ms that take
-//! turns: first one server first and then the next. What the machine does
-//! meanwhile meets all of them alike, so the ratio of two neighbouring slices
-//! is far steadier than either figure, and the median over the slices of a
-//! round throws out those that a neighbour on the machine fell into. A round's
-//! ratio is that median; its CPU time per request is the plain quotient of the
-//! round's sums. Measured against itself on a quiet machine, the limit came out
-//! within 2 % of 1.000 in every round and within 1 % in the median of nine,
-//! where quotients of the sums of 100 ms slices strayed by 6 %.
+//! In every round all servers are started afresh on one core, each with a load
+//! of its own that connects to it and warms it up. Then each gets the same
+//! time, cut into slices of 20 ms that take turns: first one server first and
+//! then the next. What the machine does meanwhile meets all of them alike, so
+//! the ratio of two neighbouring slices is far steadier than either figure, and
+//! the median over the slices of a round throws out those that a neighbour on
+//! the machine fell into. A round's ratio is that median; its CPU time per
+//! request is the plain quotient of the round's sums. Measured against itself
+//! on a quiet machine, the limit came out within 2 % of 1.000 in every round
+//! and within 1 % in the median of nine, where quotients of the sums of 100 ms
+//! slices strayed by 6 %.
 
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use clap::Args;
 
 use crate::Cores;
 use crate::failure::{Failure, Outcome};
-use crate::load::{Goal, Load, Tally};
+use crate::load::{Job, Load, Tally};
 use crate::process::{Family, pin_to};
 use crate::server::{Server, compile_limit};
 use crate::table::{Spread, Table};
@@ -166,13 +167,10 @@ fn run_round(
 /// Starts, connects and warms up.
 fn prepare(options: &Options, contender: &Contender) -> Outcome<Running> {
     let server = Server::start(&contender.command, options.cores.server_core)?;
-    let mut load = Load::connect(
-        server.address,
-        options.kind,
-        options.connections.into(),
-        options.pipeline.into(),
-    )?;
-    load.run(Goal::Time(WARM_UP))?;
+    let job = Job::new(server.address, options.kind, options.connections.into())
+        .pipeline(options.pipeline.into());
+    let mut load = Load::start(&job, options.cores.load_core)?;
+    load.slice(WARM_UP)?;
     thread::sleep(SETTLE);
     Ok(Running { family: server.family(), load, _server: server })
 }
@@ -180,7 +178,7 @@ fn prepare(options: &Options, contender: &Contender) -> Outcome<Running> {
 impl Running {
     fn run_slice(&mut self) -> Outcome<Sample> {
         let before = self.family.cpu_nanoseconds()?;
-        let tally = self.load.run(Goal::Time(SLICE))?;
+        let tally = self.load.slice(SLICE)?;
         thread::sleep(SETTLE);
         let after = self.family.cpu_nanoseconds()?;
         Ok(Sample { tally, cpu_nanoseconds: after.saturating_sub(before) })
@@ -205,8 +203,8 @@ impl Round {
 impl Sample {
     fn add(&mut self, other: Self) {
         self.tally.requests += other.tally.requests;
-        self.tally.elapsed += other.tally.elapsed;
-        self.tally.idle += other.tally.idle;
+        self.tally.elapsed_ns += other.tally.elapsed_ns;
+        self.tally.idle_ns += other.tally.idle_ns;
         self.cpu_nanoseconds += other.cpu_nanoseconds;
     }
 
@@ -215,15 +213,15 @@ impl Sample {
     }
 
     fn requests_per_second(&self) -> f64 {
-        self.tally.requests as f64 / self.tally.elapsed.as_secs_f64()
+        self.tally.requests as f64 / self.tally.elapsed().as_secs_f64()
     }
 
     fn server_busy(&self) -> f64 {
-        self.cpu_nanoseconds as f64 / self.tally.elapsed.as_nanos() as f64
+        self.cpu_nanoseconds as f64 / self.tally.elapsed_ns as f64
     }
 
     fn load_idle(&self) -> f64 {
-        self.tally.idle.as_secs_f64() / self.tally.elapsed.as_secs_f64()
+        self.tally.idle_ns as f64 / self.tally.elapsed_ns as f64
     }
 }
 

@@ -1,0 +1,257 @@
+//! What may be concluded from a scenario's figures: who is ahead of whom, and
+//! where nothing can be said.
+//!
+//! Servers are compared by CPU time for each unit, as a ratio to the limit's
+//! where it took part (taken in neighbouring slices, it is the steadier
+//! figure), else to our event loop's, else as it is. Every figure is the
+//! median over the rounds, and its spread is that of the middle half of them.
+//!
+//! - A figure is *noisy* when that spread is more than [`NOISY`] of the median.
+//! - One server is *ahead* of another when its spread ends below the other's
+//!   and their medians differ by at least [`NEAR`]; otherwise they tie.
+//! - A server is *not ranked* when it left its core idle while the load did
+//!   not: then the load decided what was measured.
+
+use super::model::{Family, Figures, Outcome, Report, Round, ScenarioResult, ServerInfo};
+use crate::table::Spread;
+
+/// A spread of more than this part of the median is noise.
+pub(crate) const NOISY: f64 = 0.05;
+/// Medians that differ by less than this part are not told apart: what the
+/// limit measured against itself can be off by in a run.
+pub(crate) const NEAR: f64 = 0.02;
+/// A server with less than this on its core was not the busy side.
+pub(crate) const LEAST_SERVER_BUSY: f64 = 0.90;
+/// A load with less idle time than this may have held the server back.
+pub(crate) const LEAST_LOAD_IDLE: f64 = 0.02;
+
+/// A scenario with its judgement.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) scenario: &'a ScenarioResult,
+    /// The measured rows, in the report's order.
+    pub(crate) standings: Vec<Standing<'a>>,
+    /// Who could not be measured, and why.
+    pub(crate) refused: Vec<(&'a str, &'a str)>,
+}
+
+/// One server's figures over all rounds, and its place.
+#[derive(Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) server: &'a ServerInfo,
+    pub(crate) figures: &'a Figures,
+    /// Nanoseconds of server CPU for each unit.
+    pub(crate) cost: Spread,
+    pub(crate) to_limit: Option<Spread>,
+    pub(crate) to_ours: Option<Spread>,
+    pub(crate) per_second: Spread,
+    /// The part of its core's time that the server used.
+    pub(crate) server_busy: f64,
+    /// The part of its time in which the load had something to do.
+    pub(crate) load_busy: f64,
+    pub(crate) place: Place,
+}
+
+/// Where a server stands in a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// So many are ahead of it, and whether it ties with somebody.
+    Behind { ahead: usize, ties: bool },
+    /// The load was the busy side.
+    NotRanked,
+}
+
+/// Judges one scenario.
+pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Judged<'a> {
+    let mut standings = Vec::new();
+    let mut refused = Vec::new();
+    for row in &scenario.rows {
+        let server = report.servers.iter().find(|server| server.name == row.server);
+        match (&row.outcome, server) {
+            (Outcome::Measured(figures), Some(server)) => {
+                standings.push(Standing::of(server, figures));
+            }
+            (Outcome::Refused { why }, _) => refused.push((row.server.as_str(), why.as_str())),
+            // A file with such a row is refused when it is read.
+            (Outcome::Measured(_), None) => {}
+        }
+    }
+    let places: Vec<Place> = standings.iter().map(|standing| place(standing, &standings)).collect();
+    for (standing, place) in standings.iter_mut().zip(places) {
+        standing.place = place;
+    }
+    Judged { scenario, standings, refused }
+}
+
+fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
+    if !its.may_be_ranked() {
+        return Place::NotRanked;
+    }
+    let basis = Basis::of(all);
+    let figure = basis.figure(its);
+    let others =
+        all.iter().filter(|other| other.may_be_ranked() && other.server.name != its.server.name);
+    let (mut ahead, mut ties) = (0, false);
+    for other in others.map(|other| basis.figure(other)) {
+        if is_ahead(other, figure) {
+            ahead += 1;
+        } else if !is_ahead(figure, other) {
+            ties = true;
+        }
+    }
+    Place::Behind { ahead, ties }
+}
+
+fn is_ahead(its: Spread, other: Spread) -> bool {
+    its.high < other.low && its.median <= other.median * (1.0 - NEAR)
+}
+
+/// What servers are compared by: the same figure for all of a scenario.
+#[derive(Clone, Copy, Debug)]
+enum Basis {
+    ToLimit,
+    ToOurs,
+    Cost,
+}
+
+impl Basis {
+    fn of(all: &[Standing<'_>]) -> Self {
+        if all.iter().all(|standing| standing.to_limit.is_some()) {
+            Self::ToLimit
+        } else if all.iter().all(|standing| standing.to_ours.is_some()) {
+            Self::ToOurs
+        } else {
+            Self::Cost
+        }
+    }
+
+    fn figure(self, standing: &Standing<'_>) -> Spread {
+        let ratio = match self {
+            Self::ToLimit => standing.to_limit,
+            Self::ToOurs => standing.to_ours,
+            Self::Cost => None,
+        };
+        ratio.unwrap_or(standing.cost)
+    }
+}
+
+impl<'a> Standing<'a> {
+    fn of(server: &'a ServerInfo, figures: &'a Figures) -> Self {
+        let spread = |figure: fn(&Round) -> f64| Spread::of(figures.rounds.iter().map(figure));
+        let ratio = |figure: fn(&Round) -> Option<f64>| {
+            let ratios: Option<Vec<f64>> = figures.rounds.iter().map(figure).collect();
+            ratios.map(|ratios| Spread::of(ratios.into_iter()))
+        };
+        let share = |part: u64, round: &Round| part as f64 / round.elapsed_ns as f64;
+        let busy = figures.rounds.iter().map(|round| share(round.server_cpu_ns, round));
+        let idle = figures.rounds.iter().map(|round| share(round.load_idle_ns, round));
+        Self {
+            server,
+            figures,
+            cost: spread(|round| round.server_cpu_ns as f64 / round.units as f64),
+            to_limit: ratio(|round| round.ratio_to_limit),
+            to_ours: ratio(|round| round.ratio_to_ours),
+            per_second: spread(|round| round.units as f64 * 1e9 / round.elapsed_ns as f64),
+            server_busy: Spread::of(busy).median,
+            load_busy: 1.0 - Spread::of(idle).median,
+            place: Place::NotRanked,
+        }
+    }
+
+    fn may_be_ranked(&self) -> bool {
+        self.server_busy >= LEAST_SERVER_BUSY || 1.0 - self.load_busy >= LEAST_LOAD_IDLE
+    }
+
+    /// The figure that it is judged noisy by: the one that is compared.
+    pub(crate) fn is_noisy(&self) -> bool {
+        is_noisy(self.to_limit.or(self.to_ours).unwrap_or(self.cost))
+    }
+
+    pub(crate) fn is_limit(&self) -> bool {
+        self.server.family == Family::Limit
+    }
+}
+
+/// Whether the rounds disagree too much about a figure.
+pub(crate) fn is_noisy(figure: Spread) -> bool {
+    figure.high - figure.low > NOISY * figure.median
+}
+
+/// How many rankings a report makes and how many of them rest on a noisy figure.
+pub(crate) fn noisy_rankings(report: &Report) -> (usize, usize) {
+    let judged = report.scenarios.iter().map(|scenario| judge(report, scenario));
+    judged.fold((0, 0), |(all, noisy), judged| {
+        let ranked = || judged.standings.iter().filter(|its| its.place != Place::NotRanked);
+        (all + ranked().count(), noisy + ranked().filter(|its| its.is_noisy()).count())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{figures, report, scenario};
+    use super::*;
+
+    /// The places of servers whose rounds had these ratios to the limit.
+    fn places(ratios: &[&[f64]]) -> Vec<Place> {
+        let mut report = report();
+        let rows: Vec<_> = ratios.iter().map(|ratios| figures(ratios)).collect();
+        report.scenarios = vec![scenario(&mut report.servers, rows)];
+        let judged = judge(&report, &report.scenarios[0]);
+        judged.standings.iter().map(|standing| standing.place).collect()
+    }
+
+    fn behind(ahead: usize, ties: bool) -> Place {
+        Place::Behind { ahead, ties }
+    }
+
+    #[test]
+    fn servers_whose_spreads_part_are_ranked() {
+        let found = places(&[&[1.2, 1.21, 1.22], &[1.0, 1.0, 1.01], &[1.5, 1.5, 1.5]]);
+        assert_eq!(found, [behind(1, false), behind(0, false), behind(2, false)]);
+    }
+
+    #[test]
+    fn servers_whose_spreads_overlap_tie() {
+        let found = places(&[&[1.0, 1.1, 1.2], &[1.15, 1.3, 1.4], &[2.0, 2.0, 2.0]]);
+        assert_eq!(found, [behind(0, true), behind(0, true), behind(2, false)]);
+    }
+
+    #[test]
+    fn steady_servers_that_are_near_each_other_tie() {
+        assert_eq!(places(&[&[1.0, 1.0], &[1.01, 1.01]]), [behind(0, true), behind(0, true)]);
+    }
+
+    #[test]
+    fn a_lonely_outlier_among_many_rounds_is_no_noise() {
+        let steady = Spread::of([1.0, 1.01, 1.0, 1.02, 9.0].into_iter());
+        let torn = Spread::of([1.0, 1.1, 1.0, 1.2, 1.3].into_iter());
+        assert_eq!((is_noisy(steady), is_noisy(torn)), (false, true));
+    }
+
+    #[test]
+    fn a_server_is_not_ranked_when_the_load_was_the_busy_side() {
+        let mut report = report();
+        let mut held_back = figures(&[1.0]);
+        for round in &mut held_back.rounds {
+            round.server_cpu_ns = round.elapsed_ns / 2;
+            round.load_idle_ns = round.elapsed_ns / 100;
+        }
+        let mut waited_for = held_back.clone();
+        for round in &mut waited_for.rounds {
+            round.load_idle_ns = round.elapsed_ns / 2;
+        }
+        let rows = vec![held_back, waited_for, figures(&[2.0])];
+        report.scenarios = vec![scenario(&mut report.servers, rows)];
+        let judged = judge(&report, &report.scenarios[0]);
+        let found: Vec<_> = judged.standings.iter().map(|standing| standing.place).collect();
+        assert_eq!(found, [Place::NotRanked, behind(0, false), behind(1, false)]);
+    }
+
+    #[test]
+    fn rankings_on_noisy_figures_are_counted() {
+        let mut report = report();
+        let rows = vec![figures(&[1.0, 1.0, 1.0]), figures(&[1.0, 1.5, 2.0])];
+        report.scenarios = vec![scenario(&mut report.servers, rows)];
+        assert_eq!(noisy_rankings(&report), (2, 1));
+    }
+}

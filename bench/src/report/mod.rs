@@ -1,0 +1,91 @@
+//! What was found out, shown: on the terminal, as a page, in the documentation.
+//!
+//! [`model`] holds what `compare` measured; the rest of this room reads it and
+//! measures nothing. `judge` decides what may be concluded, `grid` and
+//! `gallery` which tables and charts there are, `words` what is said about
+//! them; `page` and `marked` put these together.
+
+mod chart;
+mod file;
+mod gallery;
+mod grid;
+mod judge;
+mod marked;
+pub(crate) mod model;
+mod page;
+#[cfg(test)]
+mod samples;
+mod units;
+mod words;
+
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use self::grid::Grid;
+use self::model::Report;
+use crate::failure::{Failure, Outcome};
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Raw figures that `compare` wrote
+    file: PathBuf,
+    /// Write the HTML page here
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// Make the generated parts of this Markdown file anew
+    #[arg(long, value_name = "FILE")]
+    performance: Option<PathBuf>,
+}
+
+/// Reads raw figures and shows them.
+pub(crate) fn show(options: &Options) -> Outcome<()> {
+    let report = file::read(&options.file)?;
+    if let Some(path) = &options.page {
+        file::replace(path, &page::of(&report)?)?;
+    }
+    if let Some(path) = &options.performance {
+        marked::renew(&report, path)?;
+    }
+    print(&report)
+}
+
+/// Prints the tables of a report to standard output. A reader that has seen
+/// enough, such as `head`, is no failure.
+pub(crate) fn print(report: &Report) -> Outcome<()> {
+    match std::io::stdout().write_all(tables(report).as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::because("cannot print the tables", error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn tables(report: &Report) -> String {
+    let mut text = String::new();
+    for (name, value) in words::circumstances(report) {
+        text += &format!("{name}: {value}\n");
+    }
+    for scenario in &report.scenarios {
+        let grid = Grid::of_scenario(&judge::judge(report, scenario));
+        text += &format!("\n{}: {}\n{grid}", scenario.name, scenario.title);
+    }
+    text += &format!("\n{}", Grid::of_summary(report));
+    let (all, noisy) = judge::noisy_rankings(report);
+    text += &format!("\n{}\n", words::reliability(all, noisy));
+    for server in &report.servers {
+        if let Some(why) = &server.absent {
+            text += &format!("{} is absent: {why}\n", server.name);
+        }
+    }
+    text
+}
+
+/// Writes `report.json` and `report.html` into a folder that is there.
+#[allow(dead_code, reason = "for compare")]
+pub(crate) fn write(report: &Report, folder: &Path) -> Outcome<()> {
+    file::write(report, &folder.join("report.json"))?;
+    file::replace(&folder.join("report.html"), &page::of(report)?)
+}

@@ -1,0 +1,72 @@
+//! What a report says in words, the same wherever it is shown.
+
+use super::judge::{LEAST_LOAD_IDLE, LEAST_SERVER_BUSY, NEAR, NOISY};
+use super::model::{Family, Report, ServerInfo};
+use super::units::{bytes, count, percent};
+
+/// What the table of all scenarios shows.
+pub(super) const SUMMARY: &str = "CPU time of the server for each unit, as a ratio to the \
+    limit's (the limit itself, and where it has no part, as a time). A figure with ~ is noisy, \
+    one with ? is not ranked, an empty cell is a server that does not speak what the scenario \
+    needs.";
+
+/// What the limit is.
+pub(super) const LIMIT: &str = "The limit is bench/limit.c, a bare edge-triggered epoll loop in \
+    C: nothing but the system calls that the work needs, and the least work between them.";
+
+/// Where and when a comparison ran, as names and values.
+pub(super) fn circumstances(report: &Report) -> Vec<(&'static str, String)> {
+    let machine = &report.machine;
+    let cores = count(machine.cores.into());
+    let mut all = vec![
+        ("processor", format!("{}, {cores} usable", machine.cpu)),
+        ("memory", bytes(machine.memory_bytes as f64)),
+        ("system", format!("{}, kernel {}", machine.system, machine.kernel)),
+        ("compiler", machine.rustc.clone()),
+        ("commit", machine.commit.clone()),
+        ("command", report.command.clone()),
+        ("began", report.began.clone()),
+        ("took", format!("{} s", count(report.took_seconds as f64))),
+    ];
+    if report.interrupted {
+        all.push(("ended early", "only the scenarios that were finished are here".to_owned()));
+    }
+    all
+}
+
+/// How far the rankings can be relied on.
+pub(super) fn reliability(rankings: usize, noisy: usize) -> String {
+    format!(
+        "{noisy} of {rankings} rankings rest on a noisy figure (~): one whose rounds spread by \
+         more than {} of their median, the lowest and the highest quarter left out. Two servers \
+         tie (=) where these spreads overlap or the medians differ by less than {}. A server \
+         that used less than {} of its core while the load was idle for less than {} is not \
+         ranked. Figures are medians over the rounds; in parentheses is the range of all rounds.",
+        percent(NOISY),
+        percent(NEAR),
+        percent(LEAST_SERVER_BUSY),
+        percent(LEAST_LOAD_IDLE)
+    )
+}
+
+/// The servers as the header and rows of a table.
+pub(super) fn servers(servers: &[ServerInfo]) -> (Vec<String>, Vec<Vec<String>>) {
+    let header = ["server", "whose", "version", "command", "remarks"].map(str::to_owned).to_vec();
+    let row = |server: &ServerInfo| {
+        let whose = match server.family {
+            Family::Ours => "Switchboard",
+            Family::Limit => "the limit",
+            Family::Peer => "peer",
+        };
+        let absent = server.absent.as_ref().map(|why| format!("absent: {why}"));
+        let remarks: Vec<_> = absent.into_iter().chain(server.skips.clone()).collect();
+        vec![
+            server.name.clone(),
+            whose.to_owned(),
+            server.version.clone(),
+            server.how.clone(),
+            remarks.join("; "),
+        ]
+    };
+    (header, servers.iter().map(row).collect())
+}
