@@ -76,12 +76,13 @@ impl Strace {
     /// stopped; on the other it would wait for a load that spins.
     pub(crate) fn attach(family: &Family, core: usize) -> Outcome<Self> {
         let attached = family.pids().iter().map(|pid| format!(" --attach={pid}"));
-        let mut child = pinned(&format!("strace -c -f{}", attached.collect::<String>()), core, None)?
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .attempt("cannot start strace")?;
+        let mut child =
+            pinned(&format!("strace -c -f{}", attached.collect::<String>()), core, None)?
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .attempt("cannot start strace")?;
         let messages = child.stderr.take();
         let child = Guarded(child);
         let (sender, receiver) = mpsc::sync_channel(2);

@@ -82,6 +82,8 @@ pub(crate) struct Scenario {
     /// Of the clients that ask, and of those that are only there.
     pub(crate) connections: u32,
     pub(crate) rounds: u32,
+    /// Rounds that it has even if they take too long.
+    pub(crate) fewest_rounds: u32,
     /// Once this has passed there is no further round, if there were enough.
     pub(crate) budget: Duration,
     /// Before the first slice after a start.
@@ -159,8 +161,6 @@ const MANY: u32 = 2_000;
 /// process that is attached costs milliseconds.
 const TOO_MANY_TO_TRACE: u32 = 2_000;
 
-/// Rounds that a scenario has even if it takes too long.
-pub(crate) const FEWEST_ROUNDS: u32 = 3;
 /// Units under the tracer.
 const TRACED: u64 = 5_000;
 
@@ -174,7 +174,7 @@ impl Outline {
         let is_quick = pace == Pace::Quick;
         let connections = if is_quick { self.quick_connections } else { self.connections };
         let paced = Duration::from_millis(match (pace, self.work.disturbs()) {
-            (Pace::Full, true) => 400,
+            (Pace::Full, true) => 250,
             (Pace::Full, false) => 200,
             (Pace::Quick, true) => 80,
             (Pace::Quick, false) => 30,
@@ -187,7 +187,8 @@ impl Outline {
             work: self.work,
             connections,
             rounds: if is_quick { 3 } else { 5 },
-            budget: Duration::from_secs(if is_quick { 3 } else { 28 }),
+            fewest_rounds: if is_quick { 2 } else { 3 },
+            budget: Duration::from_secs(if is_quick { 2 } else { 25 }),
             warm_up: Duration::from_millis(if is_quick { 40 } else { 100 }),
             slices,
             slice,
@@ -204,12 +205,12 @@ impl Outline {
     fn slices(&self, connections: u32, pace: Pace) -> (Duration, u32) {
         let asks_one = self.work.is_idle() || self.work == Work::Churn;
         let (milliseconds, slices) = match (pace, self.work, connections) {
-            (Pace::Full, Work::File, _) => (100, 6),
+            (Pace::Full, Work::File, _) => (150, 4),
             (Pace::Quick, Work::File, _) => (50, 2),
-            (Pace::Full, _, MANY..) if !asks_one => (300, 4),
-            (Pace::Full, _, SOME..MANY) if !asks_one => (150, 5),
+            (Pace::Full, _, MANY..) if !asks_one => (300, 3),
+            (Pace::Full, _, SOME..MANY) if !asks_one => (150, 4),
             (Pace::Quick, _, SOME..) if !asks_one => (60, 2),
-            (Pace::Full, ..) => (20, 30),
+            (Pace::Full, ..) => (20, 20),
             (Pace::Quick, ..) => (20, 3),
         };
         (Duration::from_millis(milliseconds), slices)
@@ -269,8 +270,8 @@ mod tests {
 
     #[test]
     fn the_plan_leaves_time_to_start_and_to_connect() {
-        assert!(measured_seconds(Pace::Full, 5) < 400.0);
-        assert!(measured_seconds(Pace::Quick, 5) < 40.0);
+        assert!(measured_seconds(Pace::Full, 5) < 330.0);
+        assert!(measured_seconds(Pace::Quick, 5) < 35.0);
     }
 
     #[test]

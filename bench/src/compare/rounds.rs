@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use super::cost::Accounts;
 use super::part::{Part, Roles};
-use super::plan::{FEWEST_ROUNDS, Scenario, Starts};
+use super::plan::{Scenario, Starts};
 use super::sample::{Slices, quarter};
 use super::stop::Stop;
 use crate::Cores;
@@ -50,7 +50,7 @@ pub(crate) fn measure(
             break;
         }
         let rate = *rate.get_or_insert_with(|| rate_of(scenario, &slices, &roles));
-        let is_late = began.elapsed() > scenario.budget && round + 1 >= FEWEST_ROUNDS;
+        let is_late = began.elapsed() > scenario.budget && round + 1 >= scenario.fewest_rounds;
         let is_last = is_late || round + 1 == scenario.rounds;
         finish_round(scenario, &mut parts, &slices, &roles, rate);
         if is_last || scenario.starts == Starts::EachRound {
