@@ -167,6 +167,12 @@ pub(crate) fn allow_all_descriptors() -> Outcome<()> {
     setrlimit(Resource::Nofile, limit).attempt("cannot allow more descriptors")
 }
 
+/// Whether the first thread of a process runs, or would if it had a core.
+pub(crate) fn is_runnable(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
+}
+
 fn threads(pid: u32) -> Vec<u32> {
     numbers_in(&format!("/proc/{pid}/task"))
 }

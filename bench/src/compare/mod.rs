@@ -101,12 +101,13 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
             break;
         }
         let bar = bar_of(scenario);
+        let began = Instant::now();
         let parts = parts_of(scenario, &servers, &file);
         let result = rounds::measure(scenario, parts, &mut run, &bar);
         bar.finish_and_clear();
         if let Some(mut result) = result {
             add_refusals(&mut result, scenario, &servers);
-            eprintln!("{}: done", result.name);
+            eprintln!("{}: {:.1} s", result.name, began.elapsed().as_secs_f64());
             report.scenarios.push(result);
         }
     }

@@ -13,8 +13,6 @@ use crate::syscalls::Strace;
 
 /// Under the tracer first so many units are done, which are not counted.
 const BEFORE_TRACING: u64 = 1_000;
-/// A warm-up ends after so long.
-const WARM_UP: Duration = Duration::from_millis(100);
 
 /// What the registry calls our event loop on the system's best poll.
 const OURS: &str = "event-loop";
@@ -103,11 +101,11 @@ impl Part {
     fn prepare(&mut self, running: &mut Running, scenario: &Scenario, run: &Run) -> Result<()> {
         if let (true, Some(time)) = (scenario.work.disturbs(), scenario.paced) {
             let mut load = undisturbed(scenario, running.server(), run.cores.load_core)?;
-            load.slice(WARM_UP)?;
+            load.slice(scenario.warm_up)?;
             let tally = load.rate(DISTURBED_RATE, time)?;
             self.waits_alone.extend(latency(DISTURBED_RATE, &tally));
         }
-        running.slice(WARM_UP)?;
+        running.slice(scenario.warm_up)?;
         self.bytes_per_connection = running.bytes_per_connection.or(self.bytes_per_connection);
         Ok(())
     }
@@ -126,9 +124,10 @@ impl Part {
     }
 
     /// Requests at a fixed rate. A server that did not do as much in this round is
-    /// not asked: its waits would only say for how long it was asked.
-    pub(crate) fn pace(&mut self, per_second: u64, time: Duration) {
-        let keeps_up = self.rounds.last().is_some_and(|round| throughput(round) > per_second);
+    /// asked only if it must: its waits say for how long it was asked.
+    pub(crate) fn pace(&mut self, per_second: u64, time: Duration, is_a_must: bool) {
+        let done = self.rounds.last().map_or(0, throughput);
+        let keeps_up = is_a_must || done > per_second;
         let Some(running) = self.running.as_mut().filter(|_| keeps_up) else {
             return;
         };

@@ -82,6 +82,8 @@ pub(crate) struct Scenario {
     /// Of the clients that ask, and of those that are only there.
     pub(crate) connections: u32,
     pub(crate) rounds: u32,
+    /// Before the first slice after a start.
+    pub(crate) warm_up: Duration,
     /// Of each server in each round.
     pub(crate) slices: u32,
     /// Short enough that two neighbours meet the same weather, long enough that
@@ -130,18 +132,18 @@ const OUTLINES: &[Outline] = &[
     outline("echo-1", Work::Echo, 1, 1),
     outline("echo-64", Work::Echo, 64, 64),
     outline("echo-1000", Work::Echo, 1_000, 1_000),
-    outline("echo-10000", Work::Echo, 10_000, 2_000),
+    outline("echo-10000", Work::Echo, 10_000, 1_500),
     outline("http-64", PLAIN, 64, 64),
     outline("http-64-pipelined", PIPELINED, 64, 64),
     outline("http-1000", PLAIN, 1_000, 500),
-    outline("http-10000", PLAIN, 10_000, 2_000),
+    outline("http-10000", PLAIN, 10_000, 1_500),
     outline("churn", Work::Churn, 64, 64),
-    outline("idle-echo", Work::IdleEcho, 15_000, 3_000),
-    outline("idle-http", Work::IdleHttp, 15_000, 3_000),
+    outline("idle-echo", Work::IdleEcho, 15_000, 2_000),
+    outline("idle-http", Work::IdleHttp, 15_000, 2_000),
     outline("file-1", Work::File, 1, 1),
     outline("file-100", Work::File, 100, 100),
     outline("broadcast-1000", Work::Broadcast, 1_000, 1_000),
-    outline("broadcast-10000", Work::Broadcast, 10_000, 2_000),
+    outline("broadcast-10000", Work::Broadcast, 10_000, 1_500),
     outline("slow-reader", Work::SlowReader, 8, 8),
     outline("trickle", Work::Trickle, 8, 8),
     outline("greedy", Work::Greedy, 8, 8),
@@ -167,7 +169,12 @@ impl Outline {
     fn at(&self, pace: Pace) -> Scenario {
         let is_quick = pace == Pace::Quick;
         let connections = if is_quick { self.quick_connections } else { self.connections };
-        let paced = Duration::from_millis(if is_quick { 40 } else { 200 });
+        let paced = Duration::from_millis(match (pace, self.work.disturbs()) {
+            (Pace::Full, true) => 400,
+            (Pace::Full, false) => 200,
+            (Pace::Quick, true) => 80,
+            (Pace::Quick, false) => 30,
+        });
         let (slice, slices) = self.slices(connections, pace);
         let is_traced = !self.work.is_idle() && !self.work.disturbs() && self.work != Work::File;
         Scenario {
@@ -176,6 +183,7 @@ impl Outline {
             work: self.work,
             connections,
             rounds: if is_quick { 3 } else { 5 },
+            warm_up: Duration::from_millis(if is_quick { 40 } else { 100 }),
             slices,
             slice,
             starts: if is_quick || connections >= MANY { Starts::Once } else { Starts::EachRound },
@@ -197,7 +205,7 @@ impl Outline {
             (Pace::Full, _, SOME..MANY) if !asks_one => (150, 5),
             (Pace::Quick, _, SOME..) if !asks_one => (60, 2),
             (Pace::Full, ..) => (20, 30),
-            (Pace::Quick, ..) => (20, 4),
+            (Pace::Quick, ..) => (20, 3),
         };
         (Duration::from_millis(milliseconds), slices)
     }

@@ -18,7 +18,7 @@ use crate::report::model::ScenarioResult;
 const MEBIBYTE: u64 = 1 << 20;
 /// What disturbed clients ask in a second, all together: little, so that what
 /// they wait is due to who disturbs them.
-pub(crate) const DISTURBED_RATE: u64 = 4_000;
+pub(crate) const DISTURBED_RATE: u64 = 1_000;
 
 /// What all scenarios of a run share.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ fn finish_round(
         let ours = roles.ours.map(|index| &slices[index]);
         part.finish_round(its.round(per_unit, limit, ours));
         if let Some(time) = scenario.paced {
-            part.pace(rate, time);
+            part.pace(rate, time, scenario.work.disturbs());
         }
     }
 }

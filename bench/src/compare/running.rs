@@ -10,7 +10,7 @@ use super::sample::Sample;
 use crate::Cores;
 use crate::failure::{Failure, Outcome};
 use crate::load::{Beside, Job, Load, Tally};
-use crate::process::Family;
+use crate::process::{Family, is_runnable};
 use crate::server::Server;
 use crate::traffic::Kind;
 
@@ -24,7 +24,7 @@ const ALL_ARE_IN: Duration = Duration::from_millis(50);
 /// Of the idle connections, those that are there at the first weighing.
 const FEW: u32 = 1_000;
 /// What a server does after its last reply, and the kernel after it.
-const BEFORE_WEIGHING: Duration = Duration::from_millis(200);
+const BEFORE_WEIGHING: Duration = Duration::from_millis(100);
 
 /// A server that is measured, with its load connected.
 #[derive(Debug)]
@@ -103,13 +103,15 @@ impl Running {
         &self.server
     }
 
-    /// CPU time so far, once nothing has run between two looks.
+    /// CPU time so far, once nothing has run between two looks. A process that
+    /// stands still because another one has its core is not at rest; that much
+    /// is known of the first thread alone.
     fn at_rest(&self, between: Duration) -> Outcome<u64> {
         let mut last = self.meter.cpu_nanoseconds()?;
         for _ in 0..MOST_LOOKS {
             thread::sleep(between);
             let now = self.meter.cpu_nanoseconds()?;
-            if now == last {
+            if now == last && !is_runnable(self.server.leader()) {
                 break;
             }
             last = now;
