@@ -1,15 +1,16 @@
 //! *Close to the wire*: CPU time per request of a server, beside the limit's.
 //!
-//! In every round all servers are started afresh on one core, connected and
-//! warmed up. Then each gets the same time, cut into slices of 20 ms that take
-//! turns: first one server first and then the next. What the machine does
-//! meanwhile meets all of them alike, so the ratio of two neighbouring slices
-//! is far steadier than either figure, and the median over the slices of a
-//! round throws out those that a neighbour on the machine fell into. A round's
-//! ratio is that median; its CPU time per request is the plain quotient of the
-//! round's sums. Measured against itself on a quiet machine, the limit came out
-//! within 2 % of 1.000 in every round and within 1 % in the median of nine,
-//! where quotients of the sums of 100 ms slices strayed by 6 %.
+//! In every round all servers are started afresh on one core, each with a load
+//! of its own that connects to it and warms it up. Then each gets the same
+//! time, cut into slices of 20 ms that take turns: first one server first and
+//! then the next. What the machine does meanwhile meets all of them alike, so
+//! the ratio of two neighbouring slices is far steadier than either figure, and
+//! the median over the slices of a round throws out those that a neighbour on
+//! the machine fell into. A round's ratio is that median; its CPU time per
+//! request is the plain quotient of the round's sums. Measured against itself
+//! on a quiet machine, the limit came out within 2 % of 1.000 in every round
+//! and within 1 % in the median of nine, where quotients of the sums of 100 ms
+//! slices strayed by 6 %.
 
 use std::thread;
 use std::time::Duration;

@@ -6,11 +6,11 @@ use switchboard::{Closed, Protocol, Transport};
 
 use super::world::World;
 
-/// Tells a client to ask, or to read on what it was reading.
+/// Tells a client to ask; one that was stopped, to read on.
 #[derive(Debug)]
 pub(super) struct Ask;
 
-/// Tells a client to read no further.
+/// Tells a reader to stop where it is.
 #[derive(Debug)]
 pub(super) struct Pause;
 
@@ -44,15 +44,9 @@ impl Protocol<World> for Asker {
         &mut self,
         transport: &mut Transport<'_, World>,
         world: &mut World,
-        message: Box<dyn Any + Send>,
+        _: Box<dyn Any + Send>,
     ) {
-        if message.is::<Pause>() {
-            transport.pause_reading();
-        } else if self.awaited == 0 {
-            self.ask(transport, world);
-        } else {
-            transport.resume_reading();
-        }
+        self.ask(transport, world);
     }
 
     #[inline]

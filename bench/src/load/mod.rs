@@ -32,6 +32,7 @@ mod churn;
 mod client;
 mod order;
 mod others;
+mod reader;
 mod run;
 mod runner;
 mod stream;

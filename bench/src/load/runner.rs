@@ -11,6 +11,7 @@ use super::churn::Once;
 use super::client::{Ask, Asker, Listener, Pause, ROOM};
 use super::order::Order;
 use super::others::{Flood, Trickle, chunk};
+use super::reader::{Reader, SAMPLE_BYTES};
 use super::stream::{Sources, connect_with_buffer};
 use super::tally::{Others, Tally, nanoseconds};
 use super::world::{World, limits};
@@ -22,9 +23,9 @@ use crate::traffic::{Kind, Traffic};
 const STALL: Duration = Duration::from_secs(10);
 /// Lanes that are told to ask in one turn: an event loop reads nothing while 4096 requests wait.
 const ASKED_AT_ONCE: usize = 1024;
-/// What a reader of a file takes in one read, and what its socket may hold.
-const FILE_READ_BYTES: usize = 256 * 1024;
-const FILE_BUFFER_BYTES: usize = 1024 * 1024;
+/// What the socket of a reader may hold; the kernel doubles it for its own needs. A reader hardly
+/// ever lets it fill, but what 100 stopped ones hold is taken by the next slice first.
+const READER_BUFFER_BYTES: usize = 256 * 1024;
 /// What one client is sent in a turn at most, so that no other waits long for its turn. Only
 /// those who flood have more.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -62,7 +63,7 @@ impl Runner {
         if job.connections == 0 || job.pipeline == 0 {
             return Err(Failure::new("a load needs a client and a request"));
         }
-        let config = Config::default().read_size(FILE_READ_BYTES).write_size(WRITE_BYTES);
+        let config = Config::default().write_size(WRITE_BYTES);
         let style = match job.kind {
             _ if job.churn => Style::Connect(Sources::default()),
             Kind::Echo | Kind::Http => Style::Ask,
@@ -96,9 +97,9 @@ impl Runner {
             Style::Ask => event_loop.connect(server, Asker::new(lane), limits()),
             Style::Speak => event_loop.connect(server, Listener::new(job.connections), limits()),
             Style::ReadFile => {
-                let stream = connect_with_buffer(server, FILE_BUFFER_BYTES).attempt(to())?;
-                let limits = limits().input(FILE_READ_BYTES);
-                event_loop.adopt_stream(stream, Asker::new(lane), limits)
+                let stream = connect_with_buffer(server, READER_BUFFER_BYTES).attempt(to())?;
+                let reader = Reader::new(lane, stream.try_clone().attempt(to())?);
+                event_loop.adopt_stream(stream, reader, limits().input(SAMPLE_BYTES))
             }
             Style::Connect(_) => return Ok(()),
         };

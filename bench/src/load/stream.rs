@@ -16,9 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_reuseaddr, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 
-/// Where churning clients come from: 127.1.0.1 and the next ones, each for one connection and
-/// then the next for the next. They use as many pairs as the kernel remembers at most (its
-/// tcp_max_tw_buckets, 131,072 or more), so hardly any pair is tried that is not free.
+/// Where churning clients come from: 127.1.0.1 and the addresses behind it, in turn. They have 1.8
+/// million pairs, of which the kernel remembers fewer (131,072, or what tcp_max_tw_buckets says),
+/// so hardly any is tried that is not free.
 const SOURCES: u32 = 64;
 const FIRST_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
 

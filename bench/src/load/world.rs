@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use switchboard::{CloseReason, Limits};
 
+use super::reader::DISCARD_BYTES;
 use super::run::Run;
 use super::tally::Others;
 use crate::failure::Failure;
@@ -23,6 +24,9 @@ pub(super) struct World {
     pub(super) wanting: VecDeque<usize>,
     /// Clients that have not got the line under way, where it goes to all.
     pub(super) missing: usize,
+    /// Where bytes would be read to that are discarded. Nothing is ever written there, so it takes
+    /// no memory.
+    pub(super) discarded: Vec<u8>,
     /// What those did that are in no figure.
     pub(super) others: Others,
     /// Why the order cannot be carried out: the first reason.
@@ -31,14 +35,15 @@ pub(super) struct World {
 
 impl World {
     /// A world in which nothing happens yet.
-    pub(super) const fn new(traffic: Traffic) -> Self {
+    pub(super) fn new(traffic: Traffic) -> Self {
         Self {
             traffic,
             run: Run::idle(),
             connected: 0,
             wanting: VecDeque::new(),
             missing: 0,
-            others: Others { bytes: 0, closed: 0 },
+            discarded: vec![0; DISCARD_BYTES],
+            others: Others::default(),
             failure: None,
         }
     }
