@@ -100,6 +100,7 @@ pub mod sansio;
 mod net;
 
 pub mod drivers;
+pub mod embed;
 pub mod guide;
 pub mod protocols;
 

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What may be named only in some places: the text, the places, and why.
 const BANS: &[(&str, &[&str], &str)] = &[
-    ("mio::", &["net/"], "mio is behind the Network"),
+    ("mio::", &["net/", "embed/guest.rs"], "mio is behind the Network, but for its guest"),
     ("socket2::", &["net/"], "sockets are behind the Network"),
     ("rustix::", &["net/"], "system calls are behind the Network"),
     ("cfg(target_os", &["net/"], "what differs between systems has a name in net"),

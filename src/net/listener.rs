@@ -107,8 +107,8 @@ impl Listener {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
-        self.token = Token(token);
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.token = token;
         with_socket!(&mut self.kind, socket => {
             registry.register(socket, self.token, Interest::READABLE)
         })

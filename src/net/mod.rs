@@ -9,10 +9,12 @@ mod bind_options;
 mod blocking;
 mod calls;
 mod clock;
+mod host_poll;
 mod listener;
 mod names;
 mod options;
 mod platform;
+mod poller;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod socket;
@@ -22,6 +24,8 @@ mod system;
 mod unix;
 #[cfg(unix)]
 mod unix_datagram;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod wake_descriptor;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -36,6 +40,7 @@ pub(crate) use blocking::{Bell, PATIENCE, Watch, Watched};
 pub(crate) use clock::Clock;
 pub use clock::ManualClock;
 use clock::Ticks;
+pub use host_poll::{HostPoll, WakeUp};
 #[cfg(unix)]
 pub(crate) use listener::Listener;
 pub(crate) use names::look_up;
@@ -44,15 +49,16 @@ pub use options::ListenOptions;
 pub(crate) use platform::can_send_file;
 #[cfg(any(unix, feature = "simulation"))]
 pub(crate) use platform::read_at;
+pub use poller::{OwnPoll, Poller};
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signals::SignalPipe;
 #[cfg(unix)]
 pub(crate) use stream::Stream;
 pub(crate) use system::SystemNetwork;
 
-/// What the engine needs of a world: a clock, a poller, and sockets.
+/// What the engine needs of a world: a clock, and sockets that announce themselves.
 ///
-/// Every call returns at once but [`poll`](Self::poll).
+/// Every call returns at once.
 pub(crate) trait Network {
     /// A connected, or connecting, stream of bytes.
     type Stream;
@@ -60,6 +66,10 @@ pub(crate) trait Network {
     type Listener;
     /// A bound socket for datagrams.
     type Socket;
+
+    /// Whether sources are announced to somebody who goes on when this network ends. Then none
+    /// may stay behind.
+    const IS_GUEST: bool = false;
 
     /// The monotonic time now.
     fn now(&mut self) -> Instant;
@@ -73,11 +83,18 @@ pub(crate) trait Network {
     /// The wall clock now.
     fn wall_time(&mut self) -> SystemTime;
 
-    /// Waits for readiness, at most for `timeout` (for ever when `None`), and appends what there
-    /// is. Interruptions are waited out. Says whether there may be more than it could fetch.
-    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool>;
+    /// How many more sources can be registered.
+    #[inline]
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 
-    /// Something that ends a `poll` from another thread; its readiness carries `token`.
+    /// There is no source of that token any more.
+    #[inline]
+    fn release(&mut self, _token: usize) {}
+
+    /// Something that wakes the loop from another thread; its readiness, if that is how, carries
+    /// `token`.
     fn waker(&mut self, token: usize) -> io::Result<Arc<dyn Wake>>;
 
     /// Listens on `address`. Gives the address that was bound, with its real port.
@@ -161,8 +178,16 @@ pub(crate) trait Network {
     fn take_stop_signals(&mut self) -> usize;
 }
 
+/// A network that can be waited for: the only call that blocks.
+pub(crate) trait PolledNetwork: Network {
+    /// Waits for readiness, at most for `timeout` (for ever when `None`), and appends what there
+    /// is. Interruptions are waited out. Says whether there may be more than it could fetch.
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool>;
+}
+
 /// Ends a poll from another thread.
-pub(crate) trait Wake: Send + Sync {
+#[expect(unnameable_types, reason = "a sealed trait gives one")]
+pub trait Wake: Send + Sync {
     /// Wakes it. Several calls may come out as one.
     fn wake(&self);
 }

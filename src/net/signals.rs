@@ -18,9 +18,8 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    pub(super) fn new(registry: &Registry, token: usize) -> io::Result<Self> {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        let token = Token(token);
         registry.register(&mut signals, token, Interest::READABLE)?;
         Ok(Self { signals, token })
     }

@@ -75,9 +75,9 @@ impl Socket {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.source().register(registry, Token(token), both)
+        self.source().register(registry, token, both)
     }
 
     /// Ends it. What is shared would stay in the poll if it were only closed.

@@ -93,9 +93,9 @@ impl Stream {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: usize) -> io::Result<()> {
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        with_socket!(self, socket => registry.register(socket, Token(token), both))
+        with_socket!(self, socket => registry.register(socket, token, both))
     }
 
     /// Takes it out of the poll, if closing it would not do so.

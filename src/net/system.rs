@@ -1,27 +1,29 @@
-//! The network that is there: mio's poll and the system's sockets.
+//! The network that is there: a poll of mio's and the system's sockets.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::{Events, Poll, Token, Waker};
+use mio::{Registry, Token};
 
 use super::listener::Listener;
+use super::poller::Poller;
 use super::socket::Socket;
 use super::stream::Stream;
 use super::{
-    Accept, BindOptions, Clock, ListenOptions, Network, Read, Readiness, Receive, SendTo, Ticks,
-    Wake, Write, platform,
+    Accept, BindOptions, Clock, HostPoll, ListenOptions, Network, OwnPoll, PolledNetwork, Read,
+    Readiness, Receive, SendTo, Ticks, Wake, Write, platform,
 };
-use crate::sansio::Address;
+use crate::sansio::{Address, Misuse};
 
-/// mio's poll, and sockets of the system. Sources are edge-triggered, always.
+/// A poll of mio's, and sockets of the system. Sources are edge-triggered, always.
 #[derive(Debug)]
-pub(crate) struct SystemNetwork {
-    poll: Poll,
-    events: Events,
+pub(crate) struct SystemNetwork<P> {
+    poller: P,
     clock: Clock,
     ticks: Ticks,
     can_send_file: bool,
@@ -29,28 +31,61 @@ pub(crate) struct SystemNetwork {
     signals: Option<super::signals::StopSignals>,
 }
 
-impl SystemNetwork {
+impl SystemNetwork<OwnPoll> {
     pub(crate) fn new(clock: Clock, event_capacity: usize) -> io::Result<Self> {
-        Ok(Self {
-            poll: Poll::new()?,
-            events: Events::with_capacity(event_capacity),
+        Ok(Self::with_poller(OwnPoll::new(event_capacity)?, clock))
+    }
+}
+
+impl SystemNetwork<HostPoll> {
+    pub(crate) fn in_poll_of_host(poll: HostPoll, clock: Clock) -> Self {
+        Self::with_poller(poll, clock)
+    }
+
+    /// The tokens that are this network's.
+    pub(crate) fn tokens(&self) -> &Range<usize> {
+        self.poller.tokens()
+    }
+
+    /// What an event says about a source of ours, if that is still there.
+    pub(crate) fn readiness(&self, event: &Event) -> Result<Option<Readiness>, Misuse> {
+        let name = self.poller.name_of(event)?;
+        Ok(name.map(|token| Readiness { token, ..readiness(event) }))
+    }
+
+    /// The host's wait left events behind.
+    pub(crate) fn expect_more(&mut self) {
+        self.poller.is_more_expected = true;
+    }
+
+    /// Whether the host's last wait left events behind.
+    pub(crate) fn take_expectation(&mut self) -> bool {
+        mem::take(&mut self.poller.is_more_expected)
+    }
+}
+
+impl<P: Poller> SystemNetwork<P> {
+    fn with_poller(poller: P, clock: Clock) -> Self {
+        Self {
+            poller,
             clock,
             ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
-        })
+        }
     }
 
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
-    pub(crate) fn registry(&self) -> &mio::Registry {
-        self.poll.registry()
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poller.registry()
     }
 
     #[cfg(all(unix, feature = "signals"))]
     pub(crate) fn watch_stop_signals(&mut self, token: usize) -> io::Result<()> {
         if self.signals.is_none() {
-            self.signals = Some(super::signals::StopSignals::new(self.poll.registry(), token)?);
+            let token = self.poller.take_token(token)?;
+            self.signals = Some(super::signals::StopSignals::new(self.poller.registry(), token)?);
         }
         Ok(())
     }
@@ -110,39 +145,38 @@ impl SystemNetwork {
         Ok((socket, local))
     }
 
+    /// Registers a source under the token that it has in the poll.
+    #[inline]
+    fn enter(
+        &mut self,
+        token: usize,
+        register: impl FnOnce(&Registry, Token) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let known = self.poller.take_token(token)?;
+        let registered = register(self.poller.registry(), known);
+        if registered.is_err() {
+            self.poller.give_token_back(token);
+        }
+        registered
+    }
+
     fn add_listener(
         &mut self,
         mut listener: Listener,
         token: usize,
     ) -> io::Result<(Listener, Address)> {
         let address = listener.local()?;
-        listener.register(self.poll.registry(), token)?;
+        self.enter(token, |registry, token| listener.register(registry, token))?;
         Ok((listener, address))
-    }
-
-    /// Waits once, however often it is interrupted. The wait is real whatever clock the loop has,
-    /// so what is left of it is told by the system's.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let is_zero = timeout.is_none_or(|timeout| timeout.is_zero());
-        let began = (!is_zero).then(|| Clock::System.now());
-        let mut left = timeout;
-        loop {
-            match self.poll.poll(&mut self.events, left) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    let waited = began.map(|began| Clock::System.now() - began);
-                    left =
-                        timeout.map(|timeout| timeout.saturating_sub(waited.unwrap_or_default()));
-                }
-                result => return result,
-            }
-        }
     }
 }
 
-impl Network for SystemNetwork {
+impl<P: Poller> Network for SystemNetwork<P> {
     type Stream = Stream;
     type Listener = Listener;
     type Socket = Socket;
+
+    const IS_GUEST: bool = P::IS_FOREIGN;
 
     #[inline]
     fn now(&mut self) -> Instant {
@@ -158,20 +192,18 @@ impl Network for SystemNetwork {
         self.clock.wall_time()
     }
 
-    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
-        self.wait(timeout)?;
-        let before = ready.len();
-        ready.extend(self.events.iter().map(readiness));
-        let is_full = ready.len() - before >= self.events.capacity();
-        if is_full && self.events.capacity() < MOST_EVENTS {
-            // The rest comes with the next poll; a larger batch makes that the last time.
-            self.events = Events::with_capacity(self.events.capacity() * 2);
-        }
-        Ok(is_full)
+    #[inline]
+    fn room(&self) -> usize {
+        self.poller.room()
+    }
+
+    #[inline]
+    fn release(&mut self, token: usize) {
+        self.poller.give_token_back(token);
     }
 
     fn waker(&mut self, token: usize) -> io::Result<Arc<dyn Wake>> {
-        Ok(Arc::new(Waker::new(self.poll.registry(), Token(token))?))
+        self.poller.waker(token)
     }
 
     fn listen(
@@ -184,11 +216,11 @@ impl Network for SystemNetwork {
     }
 
     fn accept(&mut self, listener: &mut Listener) -> Accept<Stream> {
-        listener.accept(self.poll.registry())
+        listener.accept(self.poller.registry())
     }
 
     fn close_listener(&mut self, listener: Listener) {
-        listener.close(self.poll.registry());
+        listener.close(self.poller.registry());
     }
 
     fn connect(&mut self, address: &Address) -> io::Result<Option<Stream>> {
@@ -208,7 +240,7 @@ impl Network for SystemNetwork {
     }
 
     fn register(&mut self, stream: &mut Stream, token: usize) -> io::Result<()> {
-        stream.register(self.poll.registry(), token)
+        self.enter(token, |registry, token| stream.register(registry, token))
     }
 
     fn local(&mut self, stream: &Stream) -> Option<Address> {
@@ -250,7 +282,7 @@ impl Network for SystemNetwork {
             stream.reset_on_close();
         }
         if stream.is_shared()
-            && let Err(error) = stream.leave(self.poll.registry())
+            && let Err(error) = stream.leave(self.poller.registry())
         {
             log::debug!("a connection was not in the poll: {error}");
         }
@@ -263,7 +295,7 @@ impl Network for SystemNetwork {
     }
 
     fn register_socket(&mut self, socket: &mut Socket, token: usize) -> io::Result<()> {
-        socket.register(self.poll.registry(), token)
+        self.enter(token, |registry, token| socket.register(registry, token))
     }
 
     fn receive(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Receive {
@@ -275,23 +307,23 @@ impl Network for SystemNetwork {
     }
 
     fn close_socket(&mut self, socket: Socket) {
-        socket.close(self.poll.registry());
+        socket.close(self.poller.registry());
     }
 
     fn take_stop_signals(&mut self) -> usize {
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
-            return signals.take(self.poll.registry());
+            return signals.take(self.poller.registry());
         }
         0
     }
 }
 
-impl Wake for Waker {
-    fn wake(&self) {
-        if let Err(error) = Self::wake(self) {
-            log::error!("the loop could not be woken: {error}");
-        }
+impl PolledNetwork for SystemNetwork<OwnPoll> {
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
+        let before = ready.len();
+        ready.extend(self.poller.wait(timeout)?.iter().map(readiness));
+        Ok(self.poller.was_full(ready.len() - before))
     }
 }
 
@@ -305,6 +337,3 @@ fn readiness(event: &Event) -> Readiness {
         hung_up,
     }
 }
-
-/// The event buffer grows to this and no further: 12 bytes each, and by then a turn is long.
-const MOST_EVENTS: usize = 16_384;

@@ -75,6 +75,10 @@ impl<T> ConnectionMap<T> {
             (ConnectionId::new(slot, entry.generation), &entry.value)
         })
     }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().map(|(_, entry)| &mut entry.value)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Errors, named by who must act.
 
 use std::convert::Infallible;
+use std::ops::Range;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -33,10 +34,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// The system's error `source`, met while doing `attempt`.
+    /// The error `source`, met while doing `attempt`: the system's, unless it was a [`Misuse`]
+    /// all along.
     #[must_use]
     pub fn io(attempt: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { attempt: attempt.into(), source }
+        match source.downcast::<Misuse>() {
+            Ok(misuse) => Self::Misuse(misuse),
+            Err(source) => Self::Io { attempt: attempt.into(), source },
+        }
     }
 }
 
@@ -74,6 +79,18 @@ pub enum Misuse {
     },
     /// No listener has this id, or it was stopped before.
     NoSuchListener,
+    /// A token that is not a guest's, in an event that was handed to it.
+    ForeignToken {
+        /// The event's.
+        token: usize,
+        /// The guest's.
+        tokens: Range<usize>,
+    },
+    /// Every token that a guest was given is in use.
+    TokensInUse {
+        /// Those.
+        tokens: Range<usize>,
+    },
     /// The loop was made in another process: a fork shares its poll with the parent, and the
     /// events of one would reach the other.
     Forked,
@@ -109,6 +126,14 @@ impl fmt::Display for Misuse {
                 write!(f, "the low-water mark ({low} bytes) is above the high one ({high} bytes)")
             }
             Self::NoSuchListener => f.write_str("no such listener, or it was stopped before"),
+            Self::ForeignToken { token, tokens } => {
+                write!(f, "the event of token {token} is not the guest's, whose are {tokens:?}")
+            }
+            Self::TokensInUse { tokens } => write!(
+                f,
+                "each of the {} tokens {tokens:?} is in use: give the guest a larger range",
+                tokens.len()
+            ),
             Self::Forked => f.write_str(
                 "this loop was made before a fork: make one in each process, after forking",
             ),

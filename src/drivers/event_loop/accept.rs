@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | quiet | readiness | ready |
 //! | ready | would-block | quiet |
-//! | ready | a limit of connections, or the loop congested | ready, but waits: nothing is lost, nothing spins |
+//! | ready | a limit of connections or of tokens, or the loop congested | ready, but waits: nothing is lost, nothing spins |
 //! | ready | failures without end | quiet: the poll announces the next peer |
 //! | ready | descriptors or memory out | ready, but rests: until a timer, or a connection of ours closes |
 //!
@@ -77,17 +77,27 @@ impl<S: 'static, N: Network> Engine<S, N> {
     }
 
     pub(crate) fn stop_listening(&mut self, listener: ListenerId) -> bool {
-        let place = self.listeners.get_mut(listener.number() as usize);
+        let number = listener.number() as usize;
+        let place = self.listeners.get_mut(number);
         let Some(listener) = place.and_then(Option::take) else {
             return false;
         };
         self.net.close_listener(listener.into_socket());
+        self.net.release(tokens::of_listener(number));
         true
+    }
+
+    /// Stops accepting anybody.
+    pub(super) fn stop_all_listeners(&mut self) {
+        for number in 0..self.listeners.len() {
+            self.stop_listening(ListenerId::new(u32::try_from(number).unwrap_or(u32::MAX)));
+        }
     }
 
     /// Whether accepting now would do something.
     pub(super) fn is_accept_due(&self) -> bool {
         self.may_accept()
+            && self.net.room() > 0
             && self
                 .listeners
                 .iter()
@@ -125,11 +135,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Whether a listener should be asked for a peer. Says once that it may not be.
     fn wants_peer(&mut self, number: usize) -> bool {
         let Some(listener) = &mut self.listeners[number] else { return false };
-        let wants = listener.is_ready && listener.has_room();
+        // A guest has room for no more than it was given tokens for.
+        let wants = listener.is_ready && listener.has_room() && self.net.room() > 0;
         if listener.is_ready && !wants && !listener.is_limit_told {
             listener.is_limit_told = true;
             self.turn.trouble = Some(Trouble::AtConnectionLimit);
-            log::warn!("{} is at its limit of {} connections", listener.address, listener.open);
+            let (address, open) = (&listener.address, listener.open);
+            if listener.has_room() {
+                log::warn!("{address}: with {open} connections every token of ours is in use");
+            } else {
+                log::warn!("{address} is at its limit of {open} connections");
+            }
         }
         wants
     }
@@ -182,7 +198,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         let local = if is_wildcard { self.net.local(&stream) } else { None };
         let (id, registered) = self.add(Some(stream), peer, protocol, origin);
         if let Err(error) = registered {
-            self.connections.remove(id);
+            self.vacate(id);
             return self.rest(&error);
         }
         if let (Some(entry), Some(local)) = (self.connections.get_mut(id), local) {

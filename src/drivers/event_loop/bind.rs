@@ -1,13 +1,13 @@
 //! Datagram sockets, for the host.
 
 use super::EventLoop;
-use crate::net::BindOptions;
+use crate::net::{BindOptions, Poller};
 use crate::sansio::{
     Address, ConnectionId, DatagramLimits, DatagramProtocol, DatagramSocket, Error,
 };
 
 /// Binding.
-impl<S: 'static> EventLoop<S> {
+impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// Binds a datagram socket to `address` with the default options, such as
     /// `udp://127.0.0.1:7000` or `unixgram:///run/log.sock`, on which `protocol` converses with
     /// whoever sends to it. It is told [`opened`](DatagramProtocol::opened) in the next turn.

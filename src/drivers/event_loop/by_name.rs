@@ -73,7 +73,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             Err(why) => {
                 self.searches.remove(&id);
                 self.wheel.cancel(id.slot() as usize);
-                self.connections.remove(id);
+                self.vacate(id);
                 Err(Error::Unresolved { name: host.to_owned(), why })
             }
         }

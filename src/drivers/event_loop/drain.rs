@@ -73,9 +73,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
                 self.drain = Some(Drain { deadline, next_slot: Some(0), abort_from: 0, tally });
             }
         }
-        for listener in self.listeners.iter_mut().filter_map(Option::take) {
-            self.net.close_listener(listener.into_socket());
-        }
+        self.stop_all_listeners();
     }
 
     /// A stop signal asks for a drain, and a further one for the end.

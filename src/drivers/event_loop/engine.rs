@@ -28,7 +28,7 @@ use crate::drivers::resolver::Resolve;
 use crate::net::{ListenOptions, Network, Readiness};
 use crate::sansio::{
     Address, Connection, ConnectionId, ConnectionMap, DatagramSocket, Desk, Error, ListenerId,
-    Protocol,
+    Misuse, Protocol,
 };
 
 /// Who connected, for the factory that makes its protocol.
@@ -271,10 +271,10 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// A fork shares the poll with its parent: each would get the other's events. Looked at in
     /// debug builds alone, because asking costs a system call.
-    pub(super) fn check_process(&self) -> io::Result<()> {
+    pub(crate) fn check_process(&self) -> Result<(), Misuse> {
         #[cfg(debug_assertions)]
         if self.process != std::process::id() {
-            return Err(Error::from(crate::sansio::Misuse::Forked).into());
+            return Err(Misuse::Forked);
         }
         Ok(())
     }
@@ -349,7 +349,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
 }
 
 impl<S, N: Network> Engine<S, N> {
-    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn network_ref(&self) -> &N {
         &self.net
     }
@@ -358,6 +357,20 @@ impl<S, N: Network> Engine<S, N> {
 impl<S, N: Network> Drop for Engine<S, N> {
     fn drop(&mut self) {
         self.mailbox.close();
+        if !N::IS_GUEST {
+            return;
+        }
+        // Closed by the network, and not just by dropping them: what somebody else holds, too,
+        // would stay in a poll that goes on.
+        for stream in self.connections.values_mut().filter_map(|entry| entry.stream.take()) {
+            self.net.close(stream, false);
+        }
+        for listener in self.listeners.iter_mut().filter_map(Option::take) {
+            self.net.close_listener(listener.into_socket());
+        }
+        for socket in self.sockets.take_bound() {
+            self.net.close_socket(socket);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! a turn and in which order, `service.rs` for what happens to one connection.
 
 mod accept;
+mod adopt;
 mod bind;
 mod by_name;
 mod config;
@@ -33,7 +34,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::net::{ListenOptions, SystemNetwork};
+use crate::net::{ListenOptions, OwnPoll, Poller, SystemNetwork};
 use crate::sansio::{
     Address, Closing, Connection, ConnectionId, Destination, Error, Limits, ListenerId, Misuse,
     Protocol,
@@ -42,7 +43,7 @@ use crate::sansio::{
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
-pub(super) use engine::Engine;
+pub(crate) use engine::Engine;
 #[cfg(any(unix, feature = "simulation"))]
 pub(super) use engine::Factory;
 pub use engine::Peer;
@@ -63,6 +64,10 @@ pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 /// signal unless asked to. Dropping it closes every socket; the protocols of connections that
 /// are still open are dropped without a call.
 ///
+/// `P` says whose poll it is that announces its sockets: its own, as a rule. One that lives on
+/// the poll of the program around it is a [`Guest`](crate::embed::Guest), and has all that is
+/// here but [`turn`](Self::turn) and [`run`](Self::run).
+///
 /// ```no_run
 /// use switchboard::{EventLoop, Protocol, Transport};
 ///
@@ -80,8 +85,8 @@ pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
 /// event_loop.run(&mut ())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct EventLoop<S> {
-    engine: Engine<S, SystemNetwork>,
+pub struct EventLoop<S, P: Poller = OwnPoll> {
+    pub(crate) engine: Engine<S, SystemNetwork<P>>,
 }
 
 impl<S: 'static> EventLoop<S> {
@@ -110,7 +115,7 @@ impl<S: 'static> EventLoop<S> {
 }
 
 /// Listening and connecting.
-impl<S: 'static> EventLoop<S> {
+impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// Listens on `address` with the default options. For each peer that connects, `factory`
     /// makes the protocol that converses with it.
     ///
@@ -124,12 +129,12 @@ impl<S: 'static> EventLoop<S> {
     /// [`Error::Misuse`] for an address that does not parse, [`Error::Io`] where the system
     /// refuses: the port or the path is in use, the port is privileged, the address is not ours,
     /// there is no such kind of socket here, or it has no streams.
-    pub fn listen<A, P, F>(&mut self, address: A, factory: F) -> Result<ListenerId, Error>
+    pub fn listen<A, C, F>(&mut self, address: A, factory: F) -> Result<ListenerId, Error>
     where
         A: TryInto<Address>,
         Error: From<A::Error>,
-        P: Protocol<S>,
-        F: FnMut(Peer) -> P + Send + 'static,
+        C: Protocol<S>,
+        F: FnMut(Peer) -> C + Send + 'static,
     {
         self.listen_with(address, ListenOptions::default(), factory)
     }
@@ -139,7 +144,7 @@ impl<S: 'static> EventLoop<S> {
     /// # Errors
     ///
     /// As [`listen`](Self::listen), and [`Error::Misuse`] for options that cannot work.
-    pub fn listen_with<A, P, F>(
+    pub fn listen_with<A, C, F>(
         &mut self,
         address: A,
         options: impl Into<ListenOptions>,
@@ -148,100 +153,10 @@ impl<S: 'static> EventLoop<S> {
     where
         A: TryInto<Address>,
         Error: From<A::Error>,
-        P: Protocol<S>,
-        F: FnMut(Peer) -> P + Send + 'static,
+        C: Protocol<S>,
+        F: FnMut(Peer) -> C + Send + 'static,
     {
         self.engine.listen(address.try_into()?, &options.into(), engine::boxed(factory))
-    }
-
-    /// Takes over a socket that listens already, as one that a supervisor opened.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_with`](Self::listen_with).
-    pub fn adopt_listener<P, F>(
-        &mut self,
-        socket: std::net::TcpListener,
-        options: impl Into<ListenOptions>,
-        factory: F,
-    ) -> Result<ListenerId, Error>
-    where
-        P: Protocol<S>,
-        F: FnMut(Peer) -> P + Send + 'static,
-    {
-        let options = options.into();
-        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
-            network
-                .adopt_listener(socket, &options, token)
-                .map_err(|error| Error::io("cannot adopt a listener", error))
-        })
-    }
-
-    /// Takes over a stream that is connected already.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Misuse`] for limits that cannot work, [`Error::Io`] where the socket is not
-    /// connected or the poll refuses it.
-    pub fn adopt_stream(
-        &mut self,
-        socket: std::net::TcpStream,
-        protocol: impl Protocol<S>,
-        limits: Limits,
-    ) -> Result<ConnectionId, Error> {
-        limits.check()?;
-        let (stream, peer) = self
-            .engine
-            .network()
-            .adopt_stream(socket)
-            .map_err(|error| Error::io("cannot adopt a stream", error))?;
-        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
-    }
-
-    /// Takes over a Unix socket that listens already. Its file, if it has one, belongs to whoever
-    /// made it, and stays.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_with`](Self::listen_with).
-    #[cfg(unix)]
-    pub fn adopt_unix_listener<P, F>(
-        &mut self,
-        socket: std::os::unix::net::UnixListener,
-        options: impl Into<ListenOptions>,
-        factory: F,
-    ) -> Result<ListenerId, Error>
-    where
-        P: Protocol<S>,
-        F: FnMut(Peer) -> P + Send + 'static,
-    {
-        let options = options.into();
-        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
-            network
-                .adopt_unix_listener(socket, &options, token)
-                .map_err(|error| Error::io("cannot adopt a listener", error))
-        })
-    }
-
-    /// Takes over a Unix stream that is connected already, as one of a pair.
-    ///
-    /// # Errors
-    ///
-    /// As [`adopt_stream`](Self::adopt_stream).
-    #[cfg(unix)]
-    pub fn adopt_unix_stream(
-        &mut self,
-        socket: std::os::unix::net::UnixStream,
-        protocol: impl Protocol<S>,
-        limits: Limits,
-    ) -> Result<ConnectionId, Error> {
-        limits.check()?;
-        let (stream, peer) = self
-            .engine
-            .network()
-            .adopt_unix_stream(socket)
-            .map_err(|error| Error::io("cannot adopt a stream", error))?;
-        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
     }
 
     /// Opens a connection to an address, or to a host by its name, on which `protocol` converses.
@@ -317,7 +232,10 @@ impl<S: 'static> EventLoop<S> {
     pub fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
         self.engine.turn(wait, budget, state)
     }
+}
 
+/// Steering.
+impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// When the next turn should be made, also if the descriptor stays quiet.
     #[must_use]
     pub fn next_deadline(&self) -> Deadline {
@@ -358,7 +276,7 @@ impl<S: 'static> EventLoop<S> {
 }
 
 /// Looking and reaching in.
-impl<S: 'static> EventLoop<S> {
+impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// What the loop has done so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -393,7 +311,7 @@ impl<S> AsFd for EventLoop<S> {
     }
 }
 
-impl<S> fmt::Debug for EventLoop<S> {
+impl<S, P: Poller> fmt::Debug for EventLoop<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("EventLoop").field(&self.engine).finish()
     }

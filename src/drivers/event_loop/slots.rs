@@ -44,9 +44,15 @@ impl<S: 'static, N: Network> Engine<S, N> {
     ) -> io::Result<ConnectionId> {
         let (id, registered) = self.add(stream, peer, protocol, Arc::new(Origin::new(limits)));
         if registered.is_err() {
-            self.connections.remove(id);
+            self.vacate(id);
         }
         registered.map(|()| id)
+    }
+
+    /// Frees a connection's slot, and its place in the poll.
+    pub(super) fn vacate(&mut self, id: ConnectionId) -> Option<Entry<S, N::Stream>> {
+        self.net.release(tokens::of_connection(id));
+        self.connections.remove(id)
     }
 
     /// Adds a stream that is connected, outside of any listener.
@@ -93,7 +99,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Frees the slots of connections that ended in this round.
     pub(super) fn free_closed(&mut self, _: &Budget, _: &mut S) {
         while !self.leaving.is_empty() && self.may_begin() {
-            let Some(entry) = self.leaving.pop().and_then(|id| self.connections.remove(id)) else {
+            let Some(entry) = self.leaving.pop().and_then(|id| self.vacate(id)) else {
                 continue;
             };
             let Entry { connection, stream, .. } = entry;

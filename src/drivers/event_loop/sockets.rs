@@ -193,6 +193,13 @@ impl<S: 'static, T> Sockets<S, T> {
     }
 }
 
+impl<S, T> Sockets<S, T> {
+    /// The system's sockets, to be closed. Ours are as if they had none.
+    pub(super) fn take_bound(&mut self) -> impl Iterator<Item = T> {
+        self.map.values_mut().filter_map(|entry| entry.bound.take())
+    }
+}
+
 /// Coming and going.
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Binds a socket. Its protocol is told in the next turn.
@@ -297,6 +304,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             self.note_ended(entry.socket.close_reason());
             if let Some(bound) = entry.bound {
                 self.net.close_socket(bound);
+                self.net.release(tokens::of_connection(id));
             }
             self.drop_socket(entry.socket);
         }

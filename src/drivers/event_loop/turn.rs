@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::drain::Drained;
 use super::engine::Engine;
-use crate::net::Network;
-use crate::sansio::{ConnectionId, Desk};
+use crate::net::{Network, PolledNetwork};
+use crate::sansio::{ConnectionId, Desk, Error};
 
 /// How long a turn may wait for something to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,17 @@ pub enum Deadline {
 }
 
 impl Deadline {
+    /// How long to wait for it from `now`, at most: nothing, so long, or (`None`) for ever. That
+    /// is what the poll of most loops takes.
+    #[must_use]
+    pub fn timeout(self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Now => Some(Duration::ZERO),
+            Self::At(at) => Some(at.saturating_duration_since(now)),
+            Self::Never => None,
+        }
+    }
+
     /// The earlier of this and `other`.
     pub(super) fn or_at(self, other: Option<Instant>) -> Self {
         match (self, other) {
@@ -220,10 +231,10 @@ impl Turn {
     }
 }
 
-impl<S: 'static, N: Network> Engine<S, N> {
+impl<S: 'static, N: PolledNetwork> Engine<S, N> {
     /// One poll, then a round.
     pub(crate) fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
-        self.check_process()?;
+        self.check_process().map_err(Error::from)?;
         let timeout = self.timeout(wait, &budget);
         let mut ready = std::mem::take(&mut self.ready);
         ready.clear();
@@ -231,11 +242,33 @@ impl<S: 'static, N: Network> Engine<S, N> {
         for readiness in &ready {
             self.ready(*readiness);
         }
-        let fetched = ready.len();
         self.ready = ready;
-        self.is_poll_full = polled?;
-        self.crowd = if self.is_poll_full { self.crowd + fetched } else { 0 };
+        self.note_poll(polled?);
         Ok(self.end_round(budget, state))
+    }
+
+    /// How long the poll may wait.
+    fn timeout(&mut self, wait: Wait, budget: &Budget) -> Option<Duration> {
+        let wait = match wait {
+            Wait::No => return Some(Duration::ZERO),
+            Wait::UpTo(wait) => Some(wait),
+            Wait::Forever => None,
+        };
+        let at = match self.next_deadline().or_at(budget.until) {
+            Deadline::Now => return Some(Duration::ZERO),
+            Deadline::At(at) => at,
+            Deadline::Never => return wait,
+        };
+        let until = at.saturating_duration_since(self.net.now());
+        Some(wait.map_or(until, |wait| wait.min(until)))
+    }
+}
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    /// Notes whether the poll whose events were handed over may have left some behind.
+    pub(crate) fn note_poll(&mut self, is_full: bool) {
+        self.is_poll_full = is_full;
+        self.crowd = if is_full { self.crowd + self.turn.events } else { 0 };
     }
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
@@ -295,22 +328,6 @@ impl<S: 'static, N: Network> Engine<S, N> {
     pub(super) fn look_at_clock(&mut self) {
         let now = self.net.now();
         self.desk.set_now(now);
-    }
-
-    /// How long the poll may wait.
-    fn timeout(&mut self, wait: Wait, budget: &Budget) -> Option<Duration> {
-        let wait = match wait {
-            Wait::No => return Some(Duration::ZERO),
-            Wait::UpTo(wait) => Some(wait),
-            Wait::Forever => None,
-        };
-        let at = match self.next_deadline().or_at(budget.until) {
-            Deadline::Now => return Some(Duration::ZERO),
-            Deadline::At(at) => at,
-            Deadline::Never => return wait,
-        };
-        let until = at.saturating_duration_since(self.net.now());
-        Some(wait.map_or(until, |wait| wait.min(until)))
     }
 
     fn serve_ready(&mut self, budget: &Budget, state: &mut S) {

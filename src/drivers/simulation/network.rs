@@ -16,8 +16,8 @@ use super::link::{DIALER, Owner};
 use super::trace::Who;
 use super::world::{Door, Source, World};
 use crate::net::{
-    Accept, BindOptions, ListenOptions, Network, Read, Readiness, Receive, SendTo, Wake, Write,
-    read_at,
+    Accept, BindOptions, ListenOptions, Network, PolledNetwork, Read, Readiness, Receive, SendTo,
+    Wake, Write, read_at,
 };
 use crate::sansio::Address;
 
@@ -152,10 +152,6 @@ impl Network for Simulated {
 
     fn wall_time(&mut self) -> SystemTime {
         self.world().wall_time()
-    }
-
-    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
-        Ok(self.world().poll(timeout, ready))
     }
 
     fn waker(&mut self, token: usize) -> io::Result<Arc<dyn Wake>> {
@@ -354,5 +350,11 @@ impl Network for Simulated {
 
     fn take_stop_signals(&mut self) -> usize {
         0
+    }
+}
+
+impl PolledNetwork for Simulated {
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
+        Ok(self.world().poll(timeout, ready))
     }
 }

@@ -19,8 +19,8 @@ use super::super::tokens;
 use super::ports::PortSocket;
 use super::world::{Fate, Pipe, World};
 use crate::net::{
-    Accept, BindOptions, ListenOptions, ManualClock, Network, Read, Readiness, Receive, SendTo,
-    Wake, Write as Written,
+    Accept, BindOptions, ListenOptions, ManualClock, Network, PolledNetwork, Read, Readiness,
+    Receive, SendTo, Wake, Write as Written,
 };
 use crate::sansio::Address;
 
@@ -193,21 +193,6 @@ impl Network for Scripted {
         self.clock.wall_time()
     }
 
-    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
-        let mut world = self.world();
-        world.tally.polls.push(timeout);
-        if self.bell.is_rung.swap(false, Ordering::SeqCst) {
-            let token = tokens::WAKER;
-            world.inject(Readiness { token, readable: true, writable: false, hung_up: false });
-        }
-        let is_full = world.fetch(ready);
-        if ready.is_empty() {
-            let timeout = timeout.expect("the loop would wait for ever");
-            self.clock.advance(timeout);
-        }
-        Ok(is_full)
-    }
-
     fn waker(&mut self, _token: usize) -> io::Result<Arc<dyn Wake>> {
         Ok(Arc::clone(&self.bell) as _)
     }
@@ -372,6 +357,23 @@ impl Network for Scripted {
 
     fn take_stop_signals(&mut self) -> usize {
         std::mem::take(&mut self.world().signals)
+    }
+}
+
+impl PolledNetwork for Scripted {
+    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
+        let mut world = self.world();
+        world.tally.polls.push(timeout);
+        if self.bell.is_rung.swap(false, Ordering::SeqCst) {
+            let token = tokens::WAKER;
+            world.inject(Readiness { token, readable: true, writable: false, hung_up: false });
+        }
+        let is_full = world.fetch(ready);
+        if ready.is_empty() {
+            let timeout = timeout.expect("the loop would wait for ever");
+            self.clock.advance(timeout);
+        }
+        Ok(is_full)
     }
 }
 

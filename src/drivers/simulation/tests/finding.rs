@@ -7,7 +7,7 @@ use super::super::recorder::Recorder;
 use super::super::world::World;
 use super::*;
 use crate::drivers::event_loop::token_of;
-use crate::net::{Accept, Network, Write};
+use crate::net::{Accept, Network, PolledNetwork, Write};
 use crate::sansio::{Closed, ConnectionId};
 
 /// Takes every piece that it is handed for a message.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what surprises a test ends it")]
 
+mod guests;
+#[path = "../programs/mod.rs"]
 mod programs;
 
 use std::fs;
@@ -18,18 +20,23 @@ fn every_example_is_short_says_how_to_run_it_is_in_the_table_and_is_tested() {
     let table = fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "rs") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_folder = path.is_dir();
+        if !is_folder && path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let text = fs::read_to_string(&path).unwrap();
+        let file = if is_folder { path.join("main.rs") } else { path.clone() };
+        let text = fs::read_to_string(&file).unwrap();
         assert!(text.lines().count() <= 50, "{name} has more than 50 lines");
         let opening: Vec<_> = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        let how = format!("`cargo run --example {name}`");
-        assert!(opening.join("\n").contains(&how), "{name} does not open with {how}");
-        let has_test = include_str!("examples.rs").contains(&format!("\nfn {name}_"));
+        let hows = ["", "--release "].map(|how| format!("`cargo run {how}--example {name}`"));
+        let is_told = hows.iter().any(|how| opening.join("\n").contains(how));
+        assert!(is_told, "{name} does not open with {}", hows[0]);
+        let tests = [include_str!("main.rs"), include_str!("guests.rs")];
+        let has_test = tests.iter().any(|tests| tests.contains(&format!("\nfn {name}_")));
         assert!(has_test, "{name} has no test here, whose name begins with it");
-        assert!(table.contains(&format!("]({name}.rs)")), "{name} has no row in README.md");
+        let link = if is_folder { format!("]({name}/main.rs)") } else { format!("]({name}.rs)") };
+        assert!(table.contains(&link), "{name} has no row in README.md");
     }
 }
 

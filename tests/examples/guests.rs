@@ -1,0 +1,79 @@
+//! The examples that are guests in a loop of their own.
+
+use super::programs::{Client, Program};
+use super::{example, listening};
+
+#[test]
+fn game_tick_lets_clients_steer_what_moves_between_their_lines() {
+    let (_program, address) = listening("game_tick", "listening on tcp://", "");
+    let mut client = Client::connect(address);
+    let mut place = |line: &str| {
+        client.send(line);
+        let said = client.line();
+        let place = said.strip_prefix("the ball is at ").and_then(|place| place.parse().ok());
+        place.unwrap_or_else(|| panic!("not a place: {said}"))
+    };
+    let began: f64 = place("right\n");
+    // Each answer is one frame later, at least.
+    while place("and?\n") <= began {}
+    let stopped = place("stop\n");
+    assert_eq!(place("and?\n"), stopped);
+}
+
+#[test]
+fn game_world_tells_what_a_frame_takes_alone_and_with_500_players_who_steer() {
+    let ended = Program::start(example("game_world").arg("60")).ended();
+    assert!(ended.status.success(), "{ended:?}");
+    let [alone, served] = &*ended.output else { panic!("two lines: {ended:?}") };
+    assert!(alone.starts_with("without a server: a frame takes "), "{alone}");
+    assert!(served.starts_with("with 500 players: a frame takes "), "{served}");
+    assert!(served.contains(" of 60 were late; they steered "), "{served}");
+    assert!(!served.ends_with(" steered 0 times"), "{served}");
+}
+
+#[test]
+fn inspector_shows_a_board_that_has_changed_whenever_one_looks() {
+    let (_program, address) = listening("inspector", "listening on http://", "/");
+    let mut client = Client::connect(address);
+    let first = client.get("/");
+    assert_eq!((first.status, first.header("refresh")), (200, Some("1")));
+    let board = first.text().split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let rows: Vec<_> = board.expect("a board").lines().map(str::len).collect();
+    assert_eq!(rows, [64; 24]);
+    // Each look is one of the program's own turns, and a generation comes after fifty of its ms.
+    while client.get("/").text() == first.text() {}
+}
+
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+#[test]
+fn poll_host_echoes_and_tells_its_clients_what_it_hears_on_its_own_socket() {
+    let (mut program, address) = listening("poll_host", "listening on tcp://", "");
+    let own = program.ready("listening on udp://", "");
+    let mut clients = [(); 2].map(|()| Client::connect(address));
+    for client in &mut clients {
+        client.send("hello\n");
+        assert_eq!(client.line(), "hello");
+    }
+    let teller = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    teller.send_to(b"news\n", own).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.line(), "news");
+    }
+}
+
+#[test]
+fn guest_on_mio_serves_its_clients_and_itself_from_one_poll() {
+    let mut program = Program::start(example("guest_on_mio").arg("127.0.0.1:0"));
+    let own = program.ready("the program itself hears udp://", "");
+    let address = program.ready("listening on tcp://", "");
+    let mut clients = [(); 2].map(|()| Client::connect(address));
+    for (number, said) in ["one", "two", "three"].into_iter().enumerate() {
+        let client = &mut clients[number % 2];
+        client.send(&format!("{said}\n"));
+        assert_eq!(client.line(), format!("{}: {said}", number + 1));
+    }
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.send_to(b"for the program", own).unwrap();
+    let heard = format!("{}: for the program", peer.local_addr().unwrap());
+    assert_eq!(program.line(), heard);
+}
