@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{Client, Server, run};
+use support::{Client, Server, run, run_without_io_uring};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const GET_AND_CLOSE: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
@@ -180,6 +180,18 @@ fn what_a_peer_does_not_serve_is_said_in_one_line() {
         assert!(complaint.contains(reason), "{arguments:?}: {complaint}");
         assert_eq!(complaint.lines().count(), 1, "{complaint}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn monoio_serves_nothing_where_there_is_no_io_uring() {
+    for kind in ["echo", "http"] {
+        let output = run_without_io_uring(&["monoio", kind, "127.0.0.1:0"]);
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{complaint}");
+        assert!(complaint.contains("io_uring is not available"), "{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        assert!(output.stdout.is_empty());
     }
 }
 

@@ -75,6 +75,13 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().expect("the program can be started")
 }
 
+/// The same where monoio's own switch says that there is no io_uring.
+pub(crate) fn run_without_io_uring(arguments: &[&str]) -> Output {
+    let mut program = program();
+    program.args(arguments).env("MONOIO_FORCE_LEGACY_DRIVER", "1");
+    program.output().expect("the program can be started")
+}
+
 /// A connection to a server.
 pub(crate) struct Client(TcpStream);
 
