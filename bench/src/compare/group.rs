@@ -146,8 +146,7 @@ impl Drop for ControlGroup {
 /// Puts the calling process into a group.
 pub(crate) fn join(folder: &Path) -> Outcome<()> {
     // Nought stands for who writes it.
-    fs::write(folder.join("cgroup.procs"), "0")
-        .attempt(format!("cannot join {}", folder.display()))
+    fs::write(folder.join("cgroup.procs"), "0").attempt(format!("cannot join {}", folder.display()))
 }
 
 /// Where this process could make groups, given `/proc/mounts` and

@@ -90,11 +90,8 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     // measured may not.
     let mut report = begin(&servers);
     pin_to(options.cores.load_core)?;
-    let mut run = Run {
-        accounts: Accounts::find(options.cores.server_core),
-        cores: options.cores,
-        stop,
-    };
+    let mut run =
+        Run { accounts: Accounts::find(options.cores.server_core), cores: options.cores, stop };
     if !run.accounts.are_exact() {
         eprintln!("no control group can be made here: children that end are counted in ticks");
     }
