@@ -16,6 +16,9 @@
 //!
 //! # What one greedy client makes another wait:
 //! $B greedy --kind http --server "target/release/examples/http_hello 127.0.0.1:0"
+//!
+//! # What a thousand busy clients cost the frames of a game that serves them:
+//! $B frames
 //! ```
 //!
 //! A server is any command that listens on a free port and prints, as its
@@ -36,6 +39,7 @@
 mod compare;
 mod contenders;
 mod failure;
+mod frames;
 mod greedy;
 mod idle;
 mod load;
@@ -72,6 +76,8 @@ enum Command {
     Idle(idle::Options),
     /// What one greedy client makes another one wait
     Greedy(greedy::Options),
+    /// What a server costs the frames of the game it is a guest in
+    Frames(frames::Options),
     /// Show the raw figures of a comparison again
     Report(report::Options),
     /// List the servers that a comparison knows, and the commands that run them
@@ -118,6 +124,7 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Syscalls(options) => syscalls::measure(&options),
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
+        Command::Frames(options) => frames::measure(&options),
         Command::Report(options) => report::show(&options),
         Command::Servers(options) => contenders::listing::list(&options),
         Command::Load(options) => load::serve(&options),

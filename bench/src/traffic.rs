@@ -11,7 +11,8 @@ use crate::failure::{Attempt, Failure, Outcome};
 
 const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const HTTP_REPLY_START: &[u8] = b"HTTP/1.1 200";
-const ECHO_BYTES: usize = 64;
+/// Bytes of an echoed message.
+pub(crate) const ECHO_BYTES: usize = 64;
 const LINE_BYTES: usize = 64;
 /// A reply that has not come by then will not come.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);

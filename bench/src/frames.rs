@@ -1,0 +1,183 @@
+//! What a server costs the frames of the game that it is a guest in.
+//!
+//! This process is the game: on its core it draws a frame, which is the same work each time, and
+//! gives what the budget allows to the server's clients. Blocks of frames with the server and
+//! without it take turns, so what the machine does meanwhile meets both; a client whose server
+//! has no turn just waits. The load is a child on the other core, and never stops asking.
+
+use std::hint::black_box;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use hdrhistogram::Histogram;
+use switchboard::{Address, Budget, EventLoop, Wait, services};
+
+use crate::Cores;
+use crate::failure::{Attempt, Failure, Outcome};
+use crate::load::{Job, Load};
+use crate::process::pin_to;
+use crate::table::Table;
+use crate::traffic::{ECHO_BYTES, Kind};
+
+/// Frames in a row that are drawn the same way.
+const BLOCK: usize = 30;
+
+/// Options of `frames`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Clients that ask without end
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    clients: u16,
+    /// Microseconds of a frame that the server may have
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    budget: u64,
+    /// Microseconds that drawing a frame takes, about
+    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    work: u64,
+    /// Frames a second
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Frames to measure, with the server and without
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..))]
+    frames: u32,
+    #[command(flatten)]
+    cores: Cores,
+}
+
+/// Runs the game and prints what its frames took.
+pub(crate) fn measure(options: &Options) -> Outcome<()> {
+    let mut server = EventLoop::new().attempt("cannot make an event loop")?;
+    let door = server.listen("127.0.0.1:0", |_peer| services::Echo).attempt("cannot listen")?;
+    let Some(&Address::Tcp(address)) = server.local_address(door) else {
+        return Err(Failure::new("the server listens nowhere"));
+    };
+    let job = Job::new(address, Kind::Echo, options.clients.into());
+    let core = options.cores.load_core;
+    let frame = Duration::from_secs(1) / options.rate;
+    // Longer than the game lasts.
+    let time = frame * options.frames * 2 + Duration::from_secs(60);
+    let (ready, connected) = mpsc::channel();
+    // A load has to be waited for, and ends with the thread that started it.
+    thread::spawn(move || {
+        let load = Load::start(&job, core);
+        let failed = load.as_ref().err().map(ToString::to_string);
+        if ready.send(failed).is_ok()
+            && let Ok(mut load) = load
+            && let Err(failure) = load.slice(time)
+        {
+            let _ = ready.send(Some(failure.to_string()));
+        }
+    });
+    let failed = loop {
+        server.turn(Wait::UpTo(frame), Budget::default(), &mut ()).attempt("cannot turn")?;
+        match connected.try_recv() {
+            Ok(failed) => break failed,
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => break Some("the load is gone".to_owned()),
+        }
+    };
+    if let Some(failed) = failed {
+        return Err(Failure::new(failed));
+    }
+    pin_to(options.cores.server_core)?;
+    let mut game = Game { server, steps: calibrate(Duration::from_micros(options.work)) };
+    let played = game.play(options, frame)?;
+    if let Ok(Some(failed)) = connected.try_recv() {
+        return Err(Failure::new(failed));
+    }
+    played.report(options);
+    Ok(())
+}
+
+struct Game {
+    server: EventLoop<()>,
+    /// How much work a frame is.
+    steps: u64,
+}
+
+/// What the frames took, without the server and with it.
+struct Played {
+    took: [Histogram<u64>; 2],
+    replies: u64,
+    /// Turns that the budget ended.
+    cut: u32,
+    /// How long all the frames together took.
+    time: Duration,
+}
+
+impl Game {
+    fn play(&mut self, options: &Options, frame: Duration) -> Outcome<Played> {
+        let histogram = || Histogram::new_with_max(60_000_000_000, 3).attempt("histogram");
+        let mut played =
+            Played { took: [histogram()?, histogram()?], replies: 0, cut: 0, time: frame };
+        let began = Instant::now();
+        let budget = Duration::from_micros(options.budget);
+        let mut next = began;
+        for number in 0..options.frames as usize * 2 {
+            let is_served = number / BLOCK % 2 == 1;
+            next += frame;
+            let begins = Instant::now();
+            draw(self.steps);
+            if is_served {
+                let until = Budget::until(Instant::now() + budget);
+                let turn = self.server.turn(Wait::No, until, &mut ()).attempt("cannot turn")?;
+                played.replies += turn.bytes_out / ECHO_BYTES as u64;
+                played.cut += u32::from(turn.more);
+            }
+            let took = u64::try_from(begins.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            played.took[usize::from(is_served)].saturating_record(took);
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        played.time = began.elapsed();
+        Ok(played)
+    }
+}
+
+impl Played {
+    fn report(&self, options: &Options) {
+        println!(
+            "{} frames each way at {} a second, {} clients, a budget of {} us",
+            self.took[0].len(),
+            options.rate,
+            options.clients,
+            options.budget
+        );
+        let mut table = Table::new(&["frame", "p50 us", "p99 us", "p99.9 us", "longest us"]);
+        let shares = [0.5, 0.99, 0.999, 1.0];
+        let figures = |took: &Histogram<u64>| shares.map(|share| took.value_at_quantile(share));
+        let row = |name: &str, figures: [f64; 4]| {
+            let cells = figures.iter().map(|figure| format!("{:.0}", figure / 1000.0));
+            std::iter::once(name.to_owned()).chain(cells).collect()
+        };
+        let [without, with] = [0, 1].map(|way| figures(&self.took[way]).map(|ns| ns as f64));
+        table.row(row("without the server", without));
+        table.row(row("with it", with));
+        table.row(row("more", std::array::from_fn(|share| with[share] - without[share])));
+        table.print();
+        println!(
+            "{:.0} replies a second while it had turns; {} of {} turns left work over",
+            self.replies as f64 * 2.0 / self.time.as_secs_f64(),
+            self.cut,
+            self.took[1].len()
+        );
+    }
+}
+
+/// Work that takes the same number of instructions each time.
+fn draw(steps: u64) {
+    let mut pixel = 1_u64;
+    for step in 0..steps {
+        pixel = black_box(pixel.rotate_left(5) ^ step);
+    }
+}
+
+/// How many steps take that long here, about.
+fn calibrate(time: Duration) -> u64 {
+    const STEPS: u64 = 10_000_000;
+    let began = Instant::now();
+    draw(STEPS);
+    let each = began.elapsed().as_secs_f64() / STEPS as f64;
+    (time.as_secs_f64() / each) as u64
+}
