@@ -67,7 +67,7 @@ pub(crate) struct ServerInfo {
     pub(crate) version: String,
     /// The command that ran it, or builds it where none ran.
     pub(crate) how: String,
-    /// Which part of the work it leaves out, if any: `sends no Date`.
+    /// Which part of the work it leaves out, if any: `deadlines; the Date header`.
     pub(crate) skips: Option<String>,
     /// Why it could not be measured at all, if so: `nginx is not installed`.
     pub(crate) absent: Option<String>,
