@@ -102,7 +102,7 @@ fn leaves_nothing<H: Host<Heard> + 'static>(name: &str) {
 
 #[test]
 fn a_guest_dropped_in_the_middle_of_traffic_leaves_nothing_in_any_host() {
-    leaves_nothing::<Own<Heard>>("our own run");
+    leaves_nothing::<Own<Heard>>("our own turns");
     leaves_nothing::<GameTick>("game tick");
     leaves_nothing::<OnPoll<ByWaker>>("a guest on a poll");
     leaves_nothing::<OnPoll<ByDescriptor>>("a guest on a poll, with a waker of its own");

@@ -79,7 +79,7 @@ macro_rules! ways_in {
 }
 
 ways_in! {
-    our_own_run: Own<Heard>;
+    our_own_turns: Own<Heard>;
     game_tick: GameTick;
     guest_on_poll: OnPoll<ByWaker>;
     #[cfg(any(target_os = "linux", target_os = "android"))]
