@@ -31,7 +31,7 @@ step "clippy: workspace" \
 if [ "$quick" = no ]; then
     step "clippy: library without features" \
         cargo clippy --package switchboard --all-targets --no-default-features -- -D warnings
-    for feature in http signals simulation; do
+    for feature in http signals simulation calloop tokio; do
         step "clippy: library with '$feature' alone" \
             cargo clippy --package switchboard --all-targets --no-default-features --features "$feature" -- -D warnings
     done
@@ -53,6 +53,21 @@ if [ "$quick" = no ]; then
         cargo test --workspace
 fi
 
+if command -v valgrind >/dev/null; then
+    step "instruction counts" \
+        bench/counts/run.sh
+else
+    printf '\n== instruction counts: skipped, valgrind is not installed\n'
+fi
+if [ "$quick" = no ]; then
+    step "bench/counts: clippy" \
+        env CARGO_TARGET_DIR=target/counts \
+        cargo clippy --manifest-path bench/counts/Cargo.toml --all --all-targets -- -D warnings
+    step "bench/counts: tests" \
+        env CARGO_TARGET_DIR=target/counts \
+        cargo test --manifest-path bench/counts/Cargo.toml --package switchboard-counts --lib
+fi
+
 step "mailbox under loom" \
     env RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
     cargo test --package switchboard-loom
@@ -71,6 +86,25 @@ step "examples" \
 
 step "bench/limit.c" \
     cc -O2 -Wall -Wextra -Werror -o /dev/null bench/limit.c
+for library in event uv; do
+    header=$([ "$library" = event ] && echo event2/event.h || echo uv.h)
+    if echo "#include <$header>" | cc -E - >/dev/null 2>&1; then
+        step "bench/peers/c/lib$library.c" \
+            cc -O2 -Wall -Wextra -Werror -o /dev/null "bench/peers/c/lib$library.c" "-l$library"
+    fi
+done
+if [ "$quick" = no ]; then
+    step "bench/peers: clippy" \
+        cargo clippy --locked --manifest-path bench/peers/Cargo.toml --target-dir target/peers --all-targets -- -D warnings
+    step "bench/peers: they answer" \
+        cargo test --locked --manifest-path bench/peers/Cargo.toml --target-dir target/peers
+fi
+if pkg-config --exists glib-2.0; then
+    step "glib: clippy" \
+        cargo clippy --locked --manifest-path glib/Cargo.toml --all-targets -- -D warnings
+    step "glib: tests" \
+        cargo test --locked --manifest-path glib/Cargo.toml
+fi
 
 # `rust-version` is older than the one toolchain we can count on, so this stands in for a build
 # with it: clippy knows since when each item of `std` is stable.

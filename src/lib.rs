@@ -88,6 +88,8 @@
 //! | --- | --- | --- |
 //! | `http` | yes | [`http`]: an HTTP/1.1 server protocol and a handler that serves a folder |
 //! | `signals` | no | `EventLoop::drain_on_signals`, on Unix |
+//! | `calloop` | no | `embed::calloop`: an event source for calloop |
+//! | `tokio` | no | `embed::tokio`: a future for a tokio runtime |
 //! | `simulation` | no | `simulation`: the event loop on a simulated network, for your tests |
 
 #![forbid(unsafe_code)]

@@ -105,6 +105,8 @@ fn a_file_is_one_idea_and_an_example_shows_one() {
         ("forks/src", 400),
         ("forks/served", 400),
         ("fuzz/src", 400),
+        ("bench/src", 400),
+        ("bench/served", 400),
         ("tests", 400),
         ("forks/tests", 400),
         ("examples", 50),
