@@ -23,12 +23,17 @@ impl Protocol<Heard> for Echo {
     }
 }
 
-/// Answers once, and has always something left to do.
+/// Has always something left to do, and says so now and then.
 pub(crate) struct Restless;
+
+impl Restless {
+    /// So many turns are between two of its answers.
+    pub(crate) const TURNS: u64 = 20;
+}
 
 impl Protocol<Heard> for Restless {
     fn received(&mut self, on: &mut Transport<'_, Heard>, heard: &mut Heard, _: &[u8]) -> usize {
-        if *heard == 0 {
+        if heard.is_multiple_of(Self::TURNS) {
             on.write(b"!");
         }
         *heard += 1;
