@@ -21,17 +21,14 @@ use crate::sansio::{Error, Misuse};
 ///
 /// ```no_run
 /// use switchboard::embed::{Guest, WakeUp};
-/// use switchboard::{Budget, Deadline};
-/// # use std::sync::Arc;
-/// # use std::time::{Duration, Instant};
-/// # struct Echo;
-/// # impl switchboard::Protocol for Echo {}
+/// use switchboard::Budget;
+/// # use std::time::Instant;
 ///
 /// let mut poll = mio::Poll::new()?;
-/// let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(0))?);
+/// let waker = mio::Waker::new(poll.registry(), mio::Token(0))?;
 /// let wake_up = WakeUp::callback(move || waker.wake().expect("a poll can be woken"));
 /// let mut guest = Guest::attach(poll.registry(), 1000..2000, wake_up)?;
-/// guest.listen("127.0.0.1:7000", |_peer| Echo)?;
+/// guest.listen("127.0.0.1:7000", |_peer| switchboard::services::Echo)?;
 ///
 /// let mut events = mio::Events::with_capacity(256);
 /// let mut timeout = None;

@@ -181,7 +181,13 @@ impl Stream {
     }
 
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        with_socket!(self, socket => socket.shutdown(Shutdown::Write))
+        with_socket!(self, socket => match socket.shutdown(Shutdown::Write) {
+            // It was connected, so somebody ended that, and the system knows who.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                Err(socket.take_error()?.unwrap_or(error))
+            }
+            done => done,
+        })
     }
 
     /// Makes the coming close a reset, where there is such a thing.
@@ -254,6 +260,23 @@ pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn to_finish_what_was_reset_says_that_it_was() {
+        use rustix::event::{PollFd, PollFlags, poll};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (theirs, _) = listener.accept().unwrap();
+        SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(theirs);
+        let stream = Stream::adopt_tcp(ours).unwrap();
+        let descriptor = stream.descriptor();
+        poll(&mut [PollFd::new(&descriptor, PollFlags::empty())], None).unwrap();
+        let kind = stream.shutdown_write().unwrap_err().kind();
+        assert_eq!(kind, io::ErrorKind::ConnectionReset);
+    }
 
     #[test]
     fn a_stream_of_either_kind_takes_no_more_than_one_of_tcp_alone_would() {
