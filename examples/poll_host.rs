@@ -9,8 +9,10 @@ use std::error::Error;
 #[cfg(not(mio_unsupported_force_poll_poll))]
 #[expect(clippy::disallowed_methods, reason = "a host reckons how long it may wait")]
 fn main() -> Result<(), Box<dyn Error>> {
+    use std::time::Instant;
+
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use switchboard::{Budget, Deadline, EventLoop, Wait, WhenFull, services::Echo};
+    use switchboard::{Budget, EventLoop, Wait, WhenFull, services::Echo};
 
     let mut addresses = std::env::args().skip(1);
     let mut next = |usual: &str| addresses.next().unwrap_or_else(|| usual.to_owned());
@@ -21,12 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {}", event_loop.local_address(listener).ok_or("it just listened")?);
     println!("listening on udp://{}", own.local_addr()?);
     loop {
-        let now = std::time::Instant::now();
-        let wait = match event_loop.next_deadline() {
-            Deadline::Now => Some(Timespec::default()),
-            Deadline::At(at) => Some(at.saturating_duration_since(now).try_into()?),
-            Deadline::Never | _ => None,
-        };
+        let wait = event_loop.next_deadline().timeout(Instant::now());
+        let wait = wait.map(Timespec::try_from).transpose()?;
         let watched = [PollFd::new(&event_loop, PollFlags::IN), PollFd::new(&own, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut watched.clone(), wait.as_ref()))?;
         let mut told = [0; 2048];

@@ -6,15 +6,18 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::ControlFlow::{Break, Continue};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use switchboard::drivers::event_loop::Interest as Watched;
 use switchboard::embed::{Guest, WakeUp};
 use switchboard::{
-    Address, Budget, Deadline, Error, Limits, ListenerId, Misuse, Protocol, Transport, Turn,
+    Address, Budget, Control, Deadline, Error, Limits, ListenerId, Misuse, Protocol, Transport,
+    Turn,
 };
 
 /// Answers in capitals.
@@ -329,6 +332,9 @@ fn a_guest_that_is_dropped_in_the_middle_leaves_nothing_in_the_poll() {
         guest.adopt_unix_datagram(datagram, Silent, Default::default()).unwrap();
         guest.adopt_listener(shared, Limits::default(), |_| Upper).unwrap();
         guest.bind("udp://127.0.0.1:0", switchboard::services::Echo).unwrap();
+        let watched = std::sync::Arc::new(UnixDatagram::unbound().unwrap());
+        let goes_on = |_: &mut _, _, _: &mut Control<'_, ()>, _: &mut ()| Continue(());
+        guest.watch(watched.clone(), Watched::Writable, goes_on).unwrap();
         let door = guest.listen("127.0.0.1:0", |_| Upper).unwrap();
         let mut clients: Vec<_> = (0..5).map(|_| connect(&guest, door)).collect();
         for client in &mut clients {
@@ -346,6 +352,29 @@ fn a_guest_that_is_dropped_in_the_middle_leaves_nothing_in_the_poll() {
         assert!(also.1.local_addr().is_ok() && also_datagram.local_addr().is_ok());
         host.poll.poll(&mut host.events, Some(Duration::ZERO)).unwrap();
     }
+}
+
+#[test]
+fn a_guest_watches_descriptors_for_the_program_and_calls_it_at_a_time() {
+    let mut host = Host::new();
+    let mut guest = Guest::attach(host.poll.registry(), 0..64, WakeUp::callback(|| ())).unwrap();
+    let (ours, theirs) = UnixDatagram::pair().unwrap();
+    guest
+        .watch(ours, Watched::Readable, |ours, _, control, ()| {
+            if ours.recv(&mut [0; 9]).unwrap() < 3 {
+                return Continue(());
+            }
+            control.stop();
+            Break(())
+        })
+        .unwrap();
+    let mut calls = 0;
+    guest.call_at(Instant::now(), move |control, ()| {
+        calls += 1;
+        theirs.send(&[0; 9][..calls.min(9)]).unwrap();
+        Continue(control.now())
+    });
+    host.until(&mut [&mut guest], |turn| turn.ended.is_some());
 }
 
 #[test]

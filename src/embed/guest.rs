@@ -88,6 +88,9 @@ impl<S: 'static> Guest<S> {
         config: Config,
     ) -> Result<Self, Error> {
         config.check()?;
+        if config.timer_in_descriptor {
+            return Err(Misuse::NoDescriptor.into());
+        }
         Misuse::check_least("tokens", tokens.len(), FEWEST_TOKENS)?;
         let attempt = "cannot be a guest in this poll";
         let poll =

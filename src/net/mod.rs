@@ -10,6 +10,8 @@ mod blocking;
 mod calls;
 mod clock;
 mod host_poll;
+#[cfg(unix)]
+mod interest;
 mod listener;
 mod names;
 mod options;
@@ -20,6 +22,7 @@ mod signals;
 mod socket;
 mod stream;
 mod system;
+mod timer;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -29,6 +32,8 @@ mod wake_descriptor;
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -41,6 +46,8 @@ pub(crate) use clock::Clock;
 pub use clock::ManualClock;
 use clock::Ticks;
 pub use host_poll::{HostPoll, WakeUp};
+#[cfg(unix)]
+pub use interest::Interest;
 #[cfg(unix)]
 pub(crate) use listener::Listener;
 pub(crate) use names::look_up;
@@ -55,6 +62,7 @@ pub(crate) use signals::SignalPipe;
 #[cfg(unix)]
 pub(crate) use stream::Stream;
 pub(crate) use system::SystemNetwork;
+pub(crate) use timer::CAN_HOLD_TIMER;
 
 /// What the engine needs of a world: a clock, and sockets that announce themselves.
 ///
@@ -104,6 +112,22 @@ pub(crate) trait Network {
         options: &ListenOptions,
         token: usize,
     ) -> io::Result<(Self::Listener, Address)>;
+
+    /// Asks for the readiness of a descriptor that is the program's own.
+    #[cfg(unix)]
+    fn watch(&mut self, _: BorrowedFd<'_>, _: Interest, _token: usize) -> io::Result<()> {
+        Err(platform::unsupported())
+    }
+
+    /// Asks again, so that what it is ready for is announced, also if it was before.
+    #[cfg(unix)]
+    fn watch_again(&mut self, _: BorrowedFd<'_>, _: Interest, _token: usize) -> io::Result<()> {
+        Err(platform::unsupported())
+    }
+
+    /// Asks no more.
+    #[cfg(unix)]
+    fn unwatch(&mut self, _: BorrowedFd<'_>, _token: usize) {}
 
     /// Takes one waiting peer.
     fn accept(&mut self, listener: &mut Self::Listener) -> Accept<Self::Stream>;

@@ -4,16 +4,21 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::ops::Range;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
 use mio::{Registry, Token};
 
+#[cfg(unix)]
+use super::Interest;
 use super::listener::Listener;
 use super::poller::Poller;
 use super::socket::Socket;
 use super::stream::Stream;
+use super::timer::DeadlineTimer;
 use super::{
     Accept, BindOptions, Clock, HostPoll, ListenOptions, Network, OwnPoll, PolledNetwork, Read,
     Readiness, Receive, SendTo, Ticks, Wake, Write, platform,
@@ -27,6 +32,8 @@ pub(crate) struct SystemNetwork<P> {
     clock: Clock,
     ticks: Ticks,
     can_send_file: bool,
+    /// For a host that waits for the poll's descriptor alone.
+    timer: Option<DeadlineTimer>,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<super::signals::StopSignals>,
 }
@@ -71,6 +78,7 @@ impl<P: Poller> SystemNetwork<P> {
             clock,
             ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
+            timer: None,
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
         }
@@ -79,6 +87,17 @@ impl<P: Poller> SystemNetwork<P> {
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn registry(&self) -> &Registry {
         self.poller.registry()
+    }
+
+    /// Puts a timer into the poll.
+    pub(crate) fn add_timer(&mut self, token: usize) -> io::Result<()> {
+        self.timer = Some(DeadlineTimer::new(self.poller.registry(), Token(token))?);
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) const fn timer(&mut self) -> Option<&mut DeadlineTimer> {
+        self.timer.as_mut()
     }
 
     #[cfg(all(unix, feature = "signals"))]
@@ -213,6 +232,32 @@ impl<P: Poller> Network for SystemNetwork<P> {
         token: usize,
     ) -> io::Result<(Listener, Address)> {
         self.add_listener(Listener::bind(address, options)?, token)
+    }
+
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        interest: Interest,
+        token: usize,
+    ) -> io::Result<()> {
+        self.enter(token, |registry, token| interest.register(descriptor, registry, token))
+    }
+
+    #[cfg(unix)]
+    fn watch_again(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        interest: Interest,
+        token: usize,
+    ) -> io::Result<()> {
+        self.enter(token, |registry, token| interest.register_again(descriptor, registry, token))
+    }
+
+    #[cfg(unix)]
+    fn unwatch(&mut self, descriptor: BorrowedFd<'_>, token: usize) {
+        super::interest::leave(descriptor, self.poller.registry());
+        self.release(token);
     }
 
     fn accept(&mut self, listener: &mut Listener) -> Accept<Stream> {

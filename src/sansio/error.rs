@@ -91,6 +91,9 @@ pub enum Misuse {
         /// Those.
         tokens: Range<usize>,
     },
+    /// `Config::timer_in_descriptor` for a loop without a descriptor that could hold one: of a
+    /// guest, on poll(2), or on another system than Linux.
+    NoDescriptor,
     /// The loop was made in another process: a fork shares its poll with the parent, and the
     /// events of one would reach the other.
     Forked,
@@ -133,6 +136,9 @@ impl fmt::Display for Misuse {
                 f,
                 "each of the {} tokens {tokens:?} is in use: give the guest a larger range",
                 tokens.len()
+            ),
+            Self::NoDescriptor => f.write_str(
+                "no timer_in_descriptor here: this loop has no descriptor that could hold a timer",
             ),
             Self::Forked => f.write_str(
                 "this loop was made before a fork: make one in each process, after forking",

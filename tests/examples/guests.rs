@@ -77,3 +77,22 @@ fn guest_on_mio_serves_its_clients_and_itself_from_one_poll() {
     let heard = format!("{}: for the program", peer.local_addr().unwrap());
     assert_eq!(program.line(), heard);
 }
+
+#[cfg(unix)]
+#[test]
+fn watch_tells_every_client_what_the_command_prints_and_counts_them_by_a_timer() {
+    let command = "while echo news; do sleep 0.05; done";
+    let mut program = Program::start(example("watch").args(["127.0.0.1:0", "sh", "-c", command]));
+    let address = program.ready("listening on tcp://", "");
+    assert_eq!(program.line(), "0 clients are here");
+    for mut client in [(); 2].map(|()| Client::connect(address)) {
+        assert_eq!(client.line(), "news");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn watch_ends_in_order_when_the_command_has() {
+    let ended = Program::start(example("watch").args(["127.0.0.1:0", "true"])).ended();
+    assert!(ended.status.success(), "{ended:?}");
+}

@@ -121,8 +121,9 @@ impl Crowd {
 
     /// Tells every connection to set its deadline so far from now; one that had one moves it.
     pub fn set_timers(&mut self, timeout: Duration) {
+        let mut control = self.event_loop.control();
         for &connection in &self.connections {
-            self.event_loop.control().notify(connection, Box::new(timeout));
+            control.notify(connection, Box::new(timeout));
         }
         self.settle();
     }

@@ -50,9 +50,11 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A bar this many times as long as the shortest is not drawn in full, or the
 /// others could not be told apart.
 const LONGEST: f64 = 8.0;
-const WIDTH: u32 = 440;
+/// How wide every drawing is, in the units of its text.
+pub(super) const WIDTH: u32 = 440;
 const ROW: u32 = 24;
-const NAMES: i32 = 124;
+/// How wide a letter is, about.
+const LETTER: i32 = 7;
 /// The SVG backend divides this by 1.24: what is drawn is 13.7.
 const TEXT: u32 = 17;
 /// Stands for the ink until it is replaced by `currentColor`.
@@ -64,15 +66,16 @@ const INK_TEXT: &str = "#010203";
 pub(super) fn bars(label: &str, bars: &[Bar]) -> Outcome<String> {
     let values = || bars.iter().map(|bar| bar.value.max(f64::MIN_POSITIVE));
     let most = values().fold(0.0, f64::max).min(LONGEST * values().fold(f64::MAX, f64::min));
+    let names = names_width(bars.iter().map(|bar| bar.name.as_str()));
     // The value's text stands behind the longest bar.
-    let room = f64::from(WIDTH as i32 - NAMES - 84);
-    let at = |value: f64| NAMES + (value / most * room).clamp(0.0, room) as i32;
+    let room = f64::from(WIDTH as i32 - names - 84);
+    let at = |value: f64| names + (value / most * room).clamp(0.0, room) as i32;
     draw(label, bars.len() as u32 * ROW + 4, |area| {
         for (row, bar) in bars.iter().enumerate() {
             let top = 4 + row as i32 * ROW as i32;
             let (middle, color) = (top + 8, color(bar.color));
-            area.draw(&name(&bar.name, middle))?;
-            let corners = [(NAMES, top), (at(bar.value), top + 16)];
+            area.draw(&name(&bar.name, names, middle))?;
+            let corners = [(names, top), (at(bar.value), top + 16)];
             area.draw(&Rectangle::new(corners, color.filled()))?;
             let mut end = at(bar.value);
             if let Some((low, high)) = bar.range {
@@ -97,10 +100,11 @@ pub(super) fn waits(label: &str, waits: &[Wait]) -> Outcome<String> {
     let all =
         waits.iter().flat_map(|wait| wait.waits.iter().chain(wait.undisturbed.iter().flatten()));
     let (low, high) = decades(all.copied());
-    let room = f64::from(WIDTH as i32 - NAMES - 36);
+    let names = names_width(waits.iter().map(|wait| wait.name.as_str()));
+    let room = f64::from(WIDTH as i32 - names - 36);
     let at = |value: f64| {
         let part = (value.max(low).log10() - low.log10()) / (high.log10() - low.log10());
-        NAMES + 8 + (part * room) as i32
+        names + 8 + (part * room) as i32
     };
     let height = waits.len() as u32 * ROW + 26;
     draw(label, height, |area| {
@@ -114,7 +118,7 @@ pub(super) fn waits(label: &str, waits: &[Wait]) -> Outcome<String> {
         }
         for (row, wait) in waits.iter().enumerate() {
             let middle = 12 + row as i32 * ROW as i32;
-            area.draw(&name(&wait.name, middle))?;
+            area.draw(&name(&wait.name, names, middle))?;
             if let Some(undisturbed) = wait.undisturbed {
                 three_dots(area, undisturbed.map(at), middle + 5, INK.mix(0.45))?;
             }
@@ -132,7 +136,10 @@ pub(super) fn growth(label: &str, lines: &[Line], show: fn(f64) -> String) -> Ou
     let (left, right) = decades(points().map(|point| point.0));
     let (low, high) = decades(points().map(|point| point.1));
     const PLOT: u32 = 250;
-    let legend_rows = (lines.len() as u32).div_ceil(3);
+    // With the mark and what is between them.
+    let widest = names_width(lines.iter().map(|line| line.name.as_str())) + 14;
+    let columns = (WIDTH as i32 / widest).clamp(1, 3) as usize;
+    let legend_rows = lines.len().div_ceil(columns) as u32;
     draw(label, PLOT + legend_rows * 18 + 4, |area| {
         let (plot, legend) = area.split_vertically(PLOT);
         let mut chart = ChartBuilder::on(&plot)
@@ -159,8 +166,8 @@ pub(super) fn growth(label: &str, lines: &[Line], show: fn(f64) -> String) -> Ou
             chart.draw_series(dots.map(dot))?;
         }
         for (index, line) in lines.iter().enumerate() {
-            let (column, row) = ((index % 3) as i32, (index / 3) as i32);
-            let (x, y) = (4 + column * (WIDTH as i32 / 3), 4 + row * 18);
+            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
+            let (x, y) = (4 + column * (WIDTH as i32 / columns as i32), 4 + row * 18);
             let corners = [(x, y), (x + 12, y + 12)];
             legend.draw(&Rectangle::new(corners, color(line.color).filled()))?;
             legend.draw(&text(&line.name, (x + 17, y + 6), HPos::Left))?;
@@ -187,8 +194,14 @@ fn draw(
     Ok(drawn.replacen(&size, &role, 1).replace(INK_TEXT, "currentColor"))
 }
 
-fn name(name: &str, middle: i32) -> Text<'static, (i32, i32), String> {
-    text(name, (NAMES - 8, middle), HPos::Right)
+/// The room that the longest of some names needs, and what is between it and a bar.
+fn names_width<'a>(names: impl Iterator<Item = &'a str>) -> i32 {
+    let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    (longest as i32 * LETTER + 16).clamp(80, 200)
+}
+
+fn name(name: &str, width: i32, middle: i32) -> Text<'static, (i32, i32), String> {
+    text(name, (width - 8, middle), HPos::Right)
 }
 
 fn text(text: &str, at: (i32, i32), side: HPos) -> Text<'static, (i32, i32), String> {
@@ -222,9 +235,9 @@ fn decades(figures: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// A server's colour. All can be told from white and from black.
 fn color(server: usize) -> RGBColor {
-    const COLORS: [u32; 16] = [
+    const COLORS: [u32; 18] = [
         0x2F7DE1, 0xE07B00, 0xC94F7C, 0x1A9E8F, 0x84858A, 0x8E63D6, 0x5F9E3A, 0xB58900, 0xD1493B,
-        0x4F8FB8, 0xA06B4E, 0xB05CB8, 0x6E8B3D, 0xD96BA0, 0x7A7FD0, 0x3FA66B,
+        0x4F8FB8, 0xA06B4E, 0xB05CB8, 0x6E8B3D, 0xD96BA0, 0x7A7FD0, 0x3FA66B, 0x8A6D8F, 0x9A8F5A,
     ];
     let [_, red, green, blue] = COLORS[server % COLORS.len()].to_be_bytes();
     RGBColor(red, green, blue)

@@ -184,9 +184,6 @@ fn notes(judged: &Judged<'_>) -> Vec<String> {
                 percent(LEAST_LOAD_IDLE)
             ));
         }
-        if let Some(skips) = &its.server.skips {
-            notes.push(format!("{name}: {skips}"));
-        }
     }
     notes
 }

@@ -8,21 +8,22 @@
 //! <!-- end of generated -->
 //! ```
 //!
-//! Parts are `circumstances`, `servers`, `summary`, `growth`
-//! and `scenario NAME`. One that is unknown, not closed, or has no
-//! figures in this report fails, and then nothing is changed: a table must
-//! never outlive its text by accident.
+//! Parts are `circumstances`, `servers`, `summary`, `growth`, `scenario NAME`,
+//! and `counts`, which is the committed baseline of instruction counts. One
+//! that is unknown, not closed, or has no figures in this report fails, and
+//! then nothing is changed: a table must never outlive its text by accident.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::chart::WIDTH;
 use super::file::replace;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
 use super::judge::{judge, noisy_rankings};
 use super::model::Report;
-use super::words;
+use super::{units, words};
 use crate::failure::{Attempt, Failure, Outcome};
 
 const BEGIN: &str = "<!-- generated: ";
@@ -75,10 +76,11 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
             table(&mut text, &header, &rows);
         }
         None if name == "summary" => {
-            text += words::SUMMARY;
+            text += &escaped(words::SUMMARY);
             text += "\n\n";
             grid(&mut text, &Grid::of_summary(report));
         }
+        None if name == "counts" => table(&mut text, &counts_header(), &counts()),
         None if name == "growth" => {
             show(&mut text, gallery::of_growth(report)?, folder, all);
         }
@@ -95,12 +97,25 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
     Ok(text)
 }
 
+/// As `bench/counts/run.sh` wrote them down.
+const COUNTS: &str = include_str!("../../counts/baseline.txt");
+
+fn counts_header() -> Vec<String> {
+    ["path", "instructions"].map(str::to_owned).to_vec()
+}
+
+fn counts() -> Vec<Vec<String>> {
+    let lines = COUNTS.lines().filter_map(|line| line.split_once(' '));
+    let counts = lines.filter_map(|(path, count)| Some((path, count.parse::<u32>().ok()?)));
+    counts.map(|(path, count)| vec![path.to_owned(), units::count(count.into())]).collect()
+}
+
 fn circumstances(text: &mut String, report: &Report) {
     for (name, value) in words::circumstances(report) {
         let _ = writeln!(text, "- {name}: {}", escaped(&value));
     }
     let (all, noisy) = noisy_rankings(report);
-    let _ = writeln!(text, "\n{}", words::reliability(all, noisy));
+    let _ = writeln!(text, "\n{}", escaped(&words::reliability(all, noisy)));
 }
 
 fn grid(text: &mut String, grid: &Grid) {
@@ -146,11 +161,12 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// A drawing as a file of its own, which chooses its ink by itself.
+/// A drawing as a file of its own, which chooses its ink and size by itself.
 fn alone(svg: &str) -> String {
     let style = "<style>svg { color: #1b1f24; font-family: sans-serif; } \
         @media (prefers-color-scheme: dark) { svg { color: #e4e7eb; } }</style>\n";
-    svg.replacen(">\n", &format!(">\n{style}"), 1)
+    let sized = svg.replacen("<svg ", &format!("<svg width=\"{WIDTH}\" "), 1);
+    sized.replacen(">\n", &format!(">\n{style}"), 1)
 }
 
 #[cfg(test)]
@@ -191,6 +207,27 @@ mod tests {
             renew(&samples::report(), &path).expect_err("it must fail");
             assert_eq!(fs::read_to_string(&path).expect("it can be read"), broken);
         }
+    }
+
+    #[test]
+    fn the_baseline_of_instruction_counts_has_figures() {
+        let counts = counts();
+        assert!(counts.iter().any(|row| row[0] == "echo_message"), "{counts:?}");
+        assert!(counts.iter().all(|row| row.len() == 2 && row[1] != "0"), "{counts:?}");
+    }
+
+    #[test]
+    fn the_documentation_asks_for_parts_that_there_are() {
+        let page = include_str!("../../../docs/PERFORMANCE.md");
+        let mut asked = Vec::new();
+        let name = |part: &str| {
+            asked.push(part.to_owned());
+            Ok(String::new())
+        };
+        renewed(page, name).expect("every part is closed");
+        let known = ["circumstances", "servers", "summary", "growth", "counts"];
+        let is_known = |part: &String| known.contains(&&**part) || part.starts_with("scenario ");
+        assert!(asked.len() > known.len() && asked.iter().all(is_known), "{asked:?}");
     }
 
     #[test]

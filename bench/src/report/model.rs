@@ -67,7 +67,7 @@ pub(crate) struct ServerInfo {
     pub(crate) version: String,
     /// The command that ran it, or builds it where none ran.
     pub(crate) how: String,
-    /// Which part of the work it leaves out, if any: `sends no Date`.
+    /// Which part of the work it leaves out, if any: `deadlines; the Date header`.
     pub(crate) skips: Option<String>,
     /// Why it could not be measured at all, if so: `nginx is not installed`.
     pub(crate) absent: Option<String>,
@@ -129,7 +129,8 @@ pub(crate) struct Figures {
     pub(crate) rounds: Vec<Round>,
     /// System calls for each unit, from a run of its own under strace.
     pub(crate) system_calls_per_unit: Option<f64>,
-    /// The most memory that all its processes held together.
+    /// The most memory that it held; of several processes, what they held
+    /// together at the end.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// What an open connection that is idle costs, where that was measured.
     pub(crate) bytes_per_connection: Option<f64>,

@@ -59,14 +59,36 @@ pub(super) fn servers(servers: &[ServerInfo]) -> (Vec<String>, Vec<Vec<String>>)
             Family::Peer => "peer",
         };
         let absent = server.absent.as_ref().map(|why| format!("absent: {why}"));
-        let remarks: Vec<_> = absent.into_iter().chain(server.skips.clone()).collect();
+        let skips = server.skips.as_ref().map(|what| format!("leaves out: {what}"));
+        let remarks: Vec<_> = absent.into_iter().chain(skips).collect();
         vec![
             server.name.clone(),
             whose.to_owned(),
             server.version.clone(),
-            server.how.clone(),
+            without_folders(&server.how),
             remarks.join("; "),
         ]
     };
     (header, servers.iter().map(row).collect())
+}
+
+/// A command without the folders of this one machine.
+fn without_folders(command: &str) -> String {
+    let name = |word: &str| match word.rsplit_once('/') {
+        Some((_, name)) if word.starts_with('/') => name.to_owned(),
+        _ => word.to_owned(),
+    };
+    command.split_whitespace().map(name).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_without_the_folders_of_one_machine() {
+        let command = "python3 /home/me/bench/echo.py echo 127.0.0.1:0";
+        assert_eq!(without_folders(command), "python3 echo.py echo 127.0.0.1:0");
+        assert_eq!(without_folders("cc -O2 bench/limit.c"), "cc -O2 bench/limit.c");
+    }
 }

@@ -23,7 +23,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         F: FnMut(Peer) -> C + Send + 'static,
     {
         let options = options.into();
-        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
+        self.lend().add_listener(&options, engine::boxed(factory), |network, token| {
             network
                 .adopt_listener(socket, &options, token)
                 .map_err(|error| Error::io("cannot adopt a listener", error))
@@ -48,7 +48,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
             .network()
             .adopt_stream(socket)
             .map_err(|error| Error::io("cannot adopt a stream", error))?;
-        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
+        self.lend().add_stream(stream, peer, Box::new(protocol), limits)
     }
 
     /// Takes over a Unix socket that listens already. Its file, if it has one, belongs to whoever
@@ -69,7 +69,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         F: FnMut(Peer) -> C + Send + 'static,
     {
         let options = options.into();
-        self.engine.add_listener(&options, engine::boxed(factory), |network, token| {
+        self.lend().add_listener(&options, engine::boxed(factory), |network, token| {
             network
                 .adopt_unix_listener(socket, &options, token)
                 .map_err(|error| Error::io("cannot adopt a listener", error))
@@ -94,6 +94,6 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
             .network()
             .adopt_unix_stream(socket)
             .map_err(|error| Error::io("cannot adopt a stream", error))?;
-        self.engine.add_stream(stream, peer, Box::new(protocol), limits)
+        self.lend().add_stream(stream, peer, Box::new(protocol), limits)
     }
 }

@@ -49,7 +49,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         A: TryInto<Address>,
         Error: From<A::Error>,
     {
-        self.engine.bind(&address.try_into()?, &options.into(), Box::new(protocol))
+        self.lend().bind(&address.try_into()?, &options.into(), Box::new(protocol))
     }
 
     /// Takes over a UDP socket that is bound already, as one that a supervisor opened.
@@ -67,7 +67,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         limits.check()?;
         let bound = self.engine.network().adopt_udp_socket(socket);
         bound
-            .and_then(|bound| self.engine.add_socket(bound, &limits, Box::new(protocol)))
+            .and_then(|bound| self.lend().add_socket(bound, &limits, Box::new(protocol)))
             .map_err(|error| Error::io("cannot adopt a socket", error))
     }
 
@@ -87,7 +87,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         limits.check()?;
         let bound = self.engine.network().adopt_unix_datagram(socket);
         bound
-            .and_then(|bound| self.engine.add_socket(bound, &limits, Box::new(protocol)))
+            .and_then(|bound| self.lend().add_socket(bound, &limits, Box::new(protocol)))
             .map_err(|error| Error::io("cannot adopt a socket", error))
     }
 

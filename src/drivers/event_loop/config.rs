@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::net::{Clock, ManualClock};
+use crate::net::{CAN_HOLD_TIMER, Clock, ManualClock};
 use crate::sansio::Misuse;
 
 /// What a loop does when a callback panics.
@@ -37,6 +37,12 @@ pub struct Config {
     /// How long accepting rests when descriptors or memory are out: 500 ms, or until one of our
     /// own connections closes.
     pub accept_rest: Duration,
+    /// Whether the loop's descriptor ([`AsFd`](std::os::fd::AsFd)) is readable, too, when a
+    /// deadline has come, when a budget left work over, and when the host asked for something
+    /// between two turns: no. With it a host may wait for the descriptor alone. It costs a system
+    /// call when the earliest deadline moves earlier, and when a turn leaves work over. The time
+    /// that it waits is real, whatever [`clock`](Self::clock) the loop has. Linux only.
+    pub timer_in_descriptor: bool,
     /// What to do when a callback panics: pass it on.
     pub on_panic: OnPanic,
     pub(crate) clock: Clock,
@@ -51,6 +57,7 @@ impl Default for Config {
             write_size: 256 << 10,
             mailbox: 65_536,
             accept_rest: Duration::from_millis(500),
+            timer_in_descriptor: false,
             on_panic: OnPanic::Propagate,
             clock: Clock::System,
         }
@@ -65,6 +72,7 @@ setters! {
         write_size: usize;
         mailbox: usize;
         accept_rest: Duration;
+        timer_in_descriptor: bool;
         on_panic: OnPanic;
     }
 }
@@ -83,6 +91,9 @@ impl Config {
     ///
     /// [`Misuse`] names the first field that cannot work.
     pub fn check(&self) -> Result<(), Misuse> {
+        if self.timer_in_descriptor && !CAN_HOLD_TIMER {
+            return Err(Misuse::NoDescriptor);
+        }
         Misuse::check_least("memory", self.memory, 1)?;
         Misuse::check_least("events", self.events, 1)?;
         Misuse::check_least("read_size", self.read_size, 1)?;

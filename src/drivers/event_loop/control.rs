@@ -25,13 +25,15 @@ pub struct Control<'a, S> {
     pub(super) sockets: &'a dyn Count,
     pub(super) stats: &'a Stats,
     pub(super) mailbox: &'a Mailbox<S>,
+    /// Whether somebody waits for the loop's descriptor meanwhile, who has to be told.
+    pub(super) wakes: bool,
 }
 
 impl<S> Control<'_, S> {
     /// Queues `bytes` on the connection `to`.
     pub fn send(&mut self, to: ConnectionId, bytes: impl Into<Bytes>, when_full: WhenFull) {
         let bytes = bytes.into();
-        self.desk.push_request(Request::Send { to, from: None, bytes, when_full });
+        self.ask(Request::Send { to, from: None, bytes, when_full });
     }
 
     /// Queues `bytes` on every connection of `listener`.
@@ -43,23 +45,23 @@ impl<S> Control<'_, S> {
     ) {
         let bytes = bytes.into();
         let request = Request::Broadcast { listener, from: None, bytes, when_full, next_slot: 0 };
-        self.desk.push_request(request);
+        self.ask(request);
     }
 
     /// Hands `message` to the connection `to`.
     pub fn notify(&mut self, to: ConnectionId, message: Box<dyn Any + Send>) {
-        self.desk.push_request(Request::Notify { to, message });
+        self.ask(Request::Notify { to, message });
     }
 
     /// Closes the connection `to`.
     pub fn close(&mut self, to: ConnectionId, closing: Closing) {
-        self.desk.push_request(Request::Close { to, closing });
+        self.ask(Request::Close { to, closing });
     }
 
     /// Hands the connection `to` over to `next`: see
     /// [`Transport::hand_over`](crate::Transport::hand_over).
     pub fn hand_over(&mut self, to: ConnectionId, next: impl Protocol<S>) {
-        self.desk.push_request(Request::HandOver { to, protocol: Box::new(next) });
+        self.ask(Request::HandOver { to, protocol: Box::new(next) });
     }
 
     /// Opens a connection to `to`, an address or a name, on which `protocol` converses.
@@ -69,7 +71,7 @@ impl<S> Control<'_, S> {
         protocol: impl Protocol<S>,
         limits: Limits,
     ) {
-        self.desk.push_request(Request::connect(to.into(), Box::new(protocol), limits));
+        self.ask(Request::connect(to.into(), Box::new(protocol), limits));
     }
 
     /// Shows every connection to `visit`.
@@ -98,6 +100,13 @@ impl<S> Control<'_, S> {
     /// Ends [`run`](super::EventLoop::run) after the next turn.
     pub fn stop(&mut self) {
         let _ = self.mailbox.order(|orders| orders.is_stop = true);
+    }
+
+    fn ask(&mut self, request: Request<S>) {
+        self.desk.push_request(request);
+        if self.wakes {
+            self.mailbox.wake();
+        }
     }
 }
 

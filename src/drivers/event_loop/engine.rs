@@ -18,6 +18,7 @@ use super::config::Config;
 use super::control::{Control, Count as _};
 use super::drain::Drain;
 use super::entry::{Entry, Incoming};
+use super::errands::Errands;
 use super::mailbox::{Letter, Mailbox};
 use super::sockets::Sockets;
 use super::stats::Stats;
@@ -111,6 +112,8 @@ pub(crate) struct Engine<S, N: Network> {
     /// How long a drain begun by a signal may take.
     pub(super) signal_grace: Option<Duration>,
     pub(super) ended: Option<Ended>,
+    /// What the program has on the loop besides conversations; none, as a rule.
+    pub(super) errands: Option<Box<Errands<S>>>,
     pub(super) turn: Turn,
     pub(super) stats: Stats,
     pub(super) config: Config,
@@ -156,6 +159,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             drain: None,
             signal_grace: None,
             ended: None,
+            errands: None,
             turn: Turn::default(),
             stats: Stats::default(),
             config,
@@ -168,7 +172,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     pub(crate) fn ready(&mut self, readiness: Readiness) {
         self.turn.events += 1;
         match readiness.token {
-            tokens::WAKER => {} // The mailbox is looked at in every turn.
+            tokens::WAKER | tokens::TIMER => {} // Mailbox and clock are looked at in every turn.
             tokens::SIGNALS => self.take_stop_signals(),
             token => match tokens::listener(token, self.listeners.len()) {
                 Some(number) => {
@@ -176,6 +180,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
                         listener.is_ready = true;
                     }
                 }
+                #[cfg(unix)]
+                None if self.is_watch(token) => self.note_watch_ready(readiness),
                 None => {
                     let id_at =
                         |slot| self.connections.id_at(slot).or_else(|| self.sockets.id_at(slot));
@@ -217,6 +223,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// When the next turn should be made.
     pub(crate) fn next_deadline(&self) -> Deadline {
         let is_congested = self.is_congested();
+        let errands = self.errands.as_deref();
         let has_work = !self.queue.is_empty()
             || !self.touched.is_empty()
             || !self.leaving.is_empty()
@@ -227,6 +234,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             || self.is_poll_full
             || self.is_round_cut
             || self.serving.is_some()
+            || errands.is_some_and(Errands::has_work)
             || (!self.parked.is_empty() && !is_congested)
             || self.sockets.has_work(is_congested)
             // Somebody can be ended for it, or goes on: what is held is held by somebody.
@@ -245,6 +253,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             .or_at(self.sockets.next_deadline())
             .or_at(self.accept_rests_until)
             .or_at(self.unconnected.front().map(|(at, _)| *at))
+            .or_at(errands.and_then(Errands::next_deadline))
             .or_at(drain.flatten());
         match at {
             Deadline::At(at) if at <= self.desk.now() => Deadline::Now,
@@ -295,6 +304,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             sockets: &self.sockets,
             stats: &self.stats,
             mailbox: &self.mailbox,
+            wakes: false,
         }
     }
 
@@ -370,6 +380,9 @@ impl<S, N: Network> Drop for Engine<S, N> {
         }
         for socket in self.sockets.take_bound() {
             self.net.close_socket(socket);
+        }
+        if let Some(errands) = &self.errands {
+            errands.leave(&mut self.net);
         }
     }
 }

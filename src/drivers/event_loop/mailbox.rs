@@ -92,6 +92,11 @@ impl<S> Mailbox<S> {
         self.letters.announce(|| self.waker.wake());
     }
 
+    /// Has the loop's poll return, and its descriptor readable, whatever is inside.
+    pub(super) fn knock(&self) {
+        self.waker.wake();
+    }
+
     /// Whether something may be inside.
     pub(super) fn is_pending(&self) -> bool {
         self.letters.is_pending()

@@ -11,9 +11,11 @@ mod by_name;
 mod config;
 mod connecting;
 mod control;
+mod descriptor;
 mod drain;
 mod engine;
 mod entry;
+mod errands;
 mod handle;
 mod mailbox;
 mod overload;
@@ -30,8 +32,6 @@ mod wheel;
 
 use std::fmt;
 use std::io;
-#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::net::{ListenOptions, OwnPoll, Poller, SystemNetwork};
@@ -40,6 +40,8 @@ use crate::sansio::{
     Protocol,
 };
 
+#[cfg(unix)]
+pub use crate::net::Interest;
 pub use config::{Config, OnPanic};
 pub use control::Control;
 pub use drain::Drained;
@@ -47,6 +49,9 @@ pub(crate) use engine::Engine;
 #[cfg(any(unix, feature = "simulation"))]
 pub(super) use engine::Factory;
 pub use engine::Peer;
+pub use errands::TimerId;
+#[cfg(unix)]
+pub use errands::{Ready, WatchId};
 pub use handle::{Handle, HandleError};
 #[cfg(unix)]
 pub(super) use service::{guarded, up_to, within};
@@ -106,8 +111,13 @@ impl<S: 'static> EventLoop<S> {
     /// [`Error::Misuse`] for a configuration that cannot work, else as [`new`](Self::new).
     pub fn with_config(config: Config) -> Result<Self, Error> {
         config.check()?;
-        let network = SystemNetwork::new(config.clock.clone(), config.events)
+        let mut network = SystemNetwork::new(config.clock.clone(), config.events)
             .map_err(|error| Error::io("cannot make a poll", error))?;
+        if config.timer_in_descriptor {
+            network
+                .add_timer(tokens::TIMER)
+                .map_err(|error| Error::io("cannot make a timer", error))?;
+        }
         let engine = Engine::new(network, config)
             .map_err(|error| Error::io("cannot make a waker", error))?;
         Ok(Self { engine })
@@ -156,7 +166,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         C: Protocol<S>,
         F: FnMut(Peer) -> C + Send + 'static,
     {
-        self.engine.listen(address.try_into()?, &options.into(), engine::boxed(factory))
+        self.lend().listen(address.try_into()?, &options.into(), engine::boxed(factory))
     }
 
     /// Opens a connection to an address, or to a host by its name, on which `protocol` converses.
@@ -180,7 +190,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         Error: From<A::Error>,
     {
         limits.check()?;
-        self.engine.connect_to(to.try_into()?, Box::new(protocol), limits)
+        self.lend().connect_to(to.try_into()?, Box::new(protocol), limits)
     }
 
     /// The address that a listener listens on, with its real port.
@@ -195,7 +205,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
     ///
     /// [`Misuse::NoSuchListener`] where it was stopped before.
     pub fn stop_listening(&mut self, listener: ListenerId) -> Result<(), Error> {
-        if self.engine.stop_listening(listener) {
+        if self.lend().stop_listening(listener) {
             Ok(())
         } else {
             Err(Misuse::NoSuchListener.into())
@@ -230,7 +240,7 @@ impl<S: 'static> EventLoop<S> {
     ///
     /// Only of the poll itself.
     pub fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
-        self.engine.turn(wait, budget, state)
+        self.lend().turn(wait, budget, state)
     }
 }
 
@@ -262,7 +272,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// [`Error::Io`] where the handler cannot be installed.
     #[cfg(all(unix, feature = "signals"))]
     pub fn drain_on_signals(&mut self, grace: Duration) -> Result<(), Error> {
-        self.engine
+        self.lend()
             .watch_stop_signals(grace, |network, token| network.watch_stop_signals(token))
             .map_err(|error| Error::io("cannot watch signals", error))
     }
@@ -271,7 +281,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// finish, and aborts after `grace` what is left. The turn in which it is done says so, and
     /// [`run`](Self::run) returns.
     pub fn drain(&mut self, grace: Duration) {
-        self.engine.begin_drain(grace);
+        self.lend().begin_drain(grace);
     }
 }
 
@@ -290,24 +300,13 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
 
     /// Asks a connection or a datagram socket to close; in the next turn. One that is gone is left in peace.
     pub fn close(&mut self, connection: ConnectionId, closing: Closing) {
-        self.engine.control().close(connection, closing);
+        self.control().close(connection, closing);
     }
 
     /// The same things that posted work may do.
     pub fn control(&mut self) -> Control<'_, S> {
-        self.engine.control()
-    }
-}
-
-/// Readable when a turn has something to do that the system announces. Deadlines and work left
-/// over by a budget are not in it: ask [`next_deadline`](EventLoop::next_deadline) after each
-/// turn. Register it level-triggered if the host can. The descriptor is the same for life.
-///
-/// There is none where mio works through poll(2) or completion ports.
-#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
-impl<S> AsFd for EventLoop<S> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.engine.network_ref().registry().as_fd()
+        let wakes = self.engine.network().timer().is_some();
+        Control { wakes, ..self.engine.control() }
     }
 }
 

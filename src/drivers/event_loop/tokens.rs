@@ -5,6 +5,7 @@ use crate::sansio::ConnectionId;
 
 pub(super) const WAKER: usize = usize::MAX - 1;
 pub(super) const SIGNALS: usize = usize::MAX - 2;
+pub(super) const TIMER: usize = usize::MAX - 3;
 /// The token of listener 0.
 const LISTENER: usize = usize::MAX - 8;
 
@@ -14,6 +15,23 @@ pub(super) const fn of_listener(number: usize) -> usize {
 
 pub(super) const fn listener(token: usize, listeners: usize) -> Option<usize> {
     if token <= LISTENER && LISTENER - token < listeners { Some(LISTENER - token) } else { None }
+}
+
+/// More than this are never watched at once.
+#[cfg(unix)]
+pub(super) const MOST_WATCHES: usize = 1 << 20;
+/// The token of the first watched descriptor, below those of as many listeners.
+#[cfg(unix)]
+const WATCH: usize = LISTENER - (1 << 20);
+
+#[cfg(unix)]
+pub(super) const fn of_watch(place: usize) -> usize {
+    WATCH - place
+}
+
+#[cfg(unix)]
+pub(super) const fn watch(token: usize) -> Option<usize> {
+    if token <= WATCH && WATCH - token < MOST_WATCHES { Some(WATCH - token) } else { None }
 }
 
 /// Where a token has no room for a generation it is the slot alone. Slots are freed only at the
@@ -41,7 +59,13 @@ mod tests {
         // There are never as many sockets; where a token has no room for more it is the slot.
         let last = ConnectionId::new(u32::MAX - (1 << 21), ConnectionId::MAX_GENERATION);
         let highest = of_connection(last);
-        assert!(highest < of_listener(1 << 20) && of_listener(0) < SIGNALS && SIGNALS < WAKER);
+        assert!(highest < of_listener(1 << 20) && of_listener(0) < TIMER && SIGNALS < WAKER);
         assert_eq!(listener(highest, 1 << 20), None);
+        #[cfg(unix)]
+        {
+            assert_eq!(listener(of_watch(0), 1 << 20), None);
+            assert_eq!(watch(of_watch(MOST_WATCHES - 1)), Some(MOST_WATCHES - 1));
+            assert_eq!((watch(of_listener(0)), watch(highest)), (None, None));
+        }
     }
 }

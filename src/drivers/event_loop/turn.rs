@@ -32,11 +32,11 @@ pub enum Wait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Connections served: 1024.
+    /// Connections served: 1024, and as many watched descriptors.
     pub connections: usize,
     /// Peers accepted: 256.
     pub accepts: usize,
-    /// Deadlines fired: 1024 of connections, and as many of datagram sockets.
+    /// Deadlines fired: 1024 of connections, and as many of datagram sockets and of timers.
     pub deadlines: usize,
     /// Posted messages taken, and steps of requests carried out: 4096 each. A broadcast to ten
     /// thousand is ten thousand steps.
@@ -132,7 +132,7 @@ impl Deadline {
     }
 }
 
-/// The callback that took longest.
+/// The callback of a conversation that took longest.
 ///
 /// A turn with a time budget ([`Budget::until`]) times every callback. Any other reads the clock
 /// once the system's has ticked, every 1 to 10 ms: a callback that takes no tick may go unseen,
@@ -273,14 +273,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
     pub(crate) fn end_round(&mut self, budget: Budget, state: &mut S) -> Turn {
-        const STAGES: usize = 12;
+        const STAGES: usize = 13 + cfg!(unix) as usize;
         let stages: [fn(&mut Self, &Budget, &mut S); STAGES] = [
             Self::serve_ready,
             Self::serve_sockets,
+            #[cfg(unix)]
+            Self::serve_watches,
             Self::accept,
             Self::connect_again,
             Self::fire_deadlines,
             Self::fire_socket_deadlines,
+            Self::fire_timers,
             Self::take_letters,
             Self::carry_out_requests,
             Self::flush_touched,

@@ -15,6 +15,8 @@ mod connecting;
 mod datagrams;
 mod deadlines;
 mod draining;
+#[cfg(unix)]
+mod errands;
 mod memory;
 mod network;
 mod overload;

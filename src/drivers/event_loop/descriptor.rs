@@ -1,0 +1,144 @@
+//! The loop as one descriptor that a host waits for.
+//!
+//! What the system announces is in it always. The rest is in it where
+//! [`Config::timer_in_descriptor`] says so: deadlines, work that a budget left over, and what the
+//! host asks of the loop between two turns. All of that shows in one place, as an earlier
+//! [`next_deadline`](EventLoop::next_deadline); so whoever may move it takes the engine by
+//! [`EventLoop::lend`], and what is lent announces the deadline when it is given back, even by a
+//! panic.
+
+use std::ops::{Deref, DerefMut};
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::{Deadline, Engine, EventLoop};
+use crate::net::{Network as _, Poller, SystemNetwork};
+
+/// Readable when a turn has something to do that the system announces: bytes, peers, room to
+/// write, something posted by a [`Handle`](super::Handle).
+///
+/// With [`Config::timer_in_descriptor`](super::Config::timer_in_descriptor) it suffices: it is
+/// readable, too, when a deadline has come, when a budget left work over, and when the host asked
+/// for something between two turns. Then a host makes one turn whenever it is readable, and has
+/// nothing else to wait for, level- or edge-triggered.
+///
+/// Without, a host also asks [`next_deadline`](EventLoop::next_deadline) before each wait. Level-
+/// triggered is the way to register it; a host that cannot makes turns until one neither fetched
+/// events nor left work over.
+///
+/// The descriptor is the same for life. There is none where mio works through poll(2) or
+/// completion ports.
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+impl<S> AsFd for EventLoop<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.engine.network_ref().registry().as_fd()
+    }
+}
+
+/// The engine, lent to the host for one call.
+pub(super) struct Lent<'a, S: 'static, P: Poller>(&'a mut Engine<S, SystemNetwork<P>>);
+
+impl<S: 'static, P: Poller> EventLoop<S, P> {
+    #[inline]
+    pub(super) fn lend(&mut self) -> Lent<'_, S, P> {
+        Lent(&mut self.engine)
+    }
+}
+
+impl<S: 'static, P: Poller> Deref for Lent<'_, S, P> {
+    type Target = Engine<S, SystemNetwork<P>>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl<S: 'static, P: Poller> DerefMut for Lent<'_, S, P> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0
+    }
+}
+
+impl<S: 'static, P: Poller> Drop for Lent<'_, S, P> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.net.timer().is_some() {
+            self.0.announce();
+        }
+    }
+}
+
+impl<S: 'static, P: Poller> Engine<S, SystemNetwork<P>> {
+    /// Makes the descriptor readable when the next turn is due.
+    fn announce(&mut self) {
+        let now = self.net.now();
+        let at = match self.next_deadline() {
+            Deadline::Never => return,
+            Deadline::At(at) if at > now => at,
+            // Readable before this returns, and cheaper than a timer.
+            Deadline::Now | Deadline::At(_) => return self.mailbox.knock(),
+        };
+        let Some(timer) = self.net.timer() else { return };
+        if let Err(error) = timer.fire_at(at, now) {
+            // Too many turns do less harm than none.
+            log::error!("a deadline cannot be put into the descriptor: {error}");
+            self.mailbox.knock();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sansio::{Limits, Misuse, Protocol, Transport};
+    use crate::{Budget, Config, Wait};
+
+    /// Echoes, and sets a deadline so many seconds ahead.
+    struct Echo;
+
+    impl Protocol for Echo {
+        fn received(&mut self, on: &mut Transport<'_, ()>, _: &mut (), bytes: &[u8]) -> usize {
+            if bytes[0] > 0 {
+                on.set_timeout(Duration::from_secs(u64::from(bytes[0])));
+            }
+            on.write(bytes);
+            bytes.len()
+        }
+    }
+
+    #[test]
+    fn the_timer_is_set_only_when_the_earliest_deadline_moves_earlier() {
+        let config = Config::default().timer_in_descriptor(true);
+        if config.check() == Err(Misuse::NoDescriptor) {
+            return; // There is none in this build.
+        }
+        let mut event_loop = EventLoop::<()>::with_config(config).unwrap();
+        let (mut client, stream) = UnixStream::pair().unwrap();
+        let limits = Limits::default().idle(Duration::from_secs(1000));
+        event_loop.adopt_unix_stream(stream, Echo, limits).unwrap();
+        let mut say = |byte: u8| {
+            client.write_all(&[byte]).unwrap();
+            event_loop.turn(Wait::Forever, Budget::default(), &mut ()).unwrap();
+            while event_loop.has_pending() {
+                event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
+            }
+            client.read_exact(&mut [0]).unwrap();
+            event_loop.engine.network().timer().unwrap().calls()
+        };
+        let calls = say(0);
+        assert!(calls <= 2, "{calls}: for its first byte and for its silence");
+        for _ in 0..1000 {
+            assert_eq!(say(0), calls);
+        }
+        assert_eq!(say(50), calls + 1);
+        assert_eq!(say(200), calls + 1, "later is found out when it fires");
+        assert_eq!(say(20), calls + 2);
+        assert_eq!(say(20), calls + 2);
+    }
+}
