@@ -1,13 +1,12 @@
 //! Why a server could not take part: the resource that ran out, by name.
 //!
-//! A failing client only sees that nobody answers, so the system is asked while
-//! the server still stands: a limit of which nearly all is used is the reason.
-//! Memory is watched besides, because a machine that runs out of it ends other
-//! people's programs.
+//! A failing client only sees that nobody answers, and what ran out is given back
+//! when it has gone. So the system is asked while clients connect: a limit of
+//! which nearly all is used is the reason if something fails. Memory is watched
+//! besides, because a machine that runs out of it ends other people's programs.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +20,9 @@ const NEARLY_ALL: f64 = 0.97;
 /// Less memory than this part of the machine's is left to others.
 const MEMORY_RESERVE: f64 = 0.06;
 const MEMORY_LOOK: Duration = Duration::from_millis(20);
+/// Other limits are looked at once in so many times: some are counted by the kernel
+/// line by line.
+const LOOKS_A_LIMIT: u32 = 20;
 
 /// One limit and what is used of it.
 #[derive(Debug, PartialEq)]
@@ -38,8 +40,8 @@ impl Resource {
 }
 
 /// The limit that stands in the way of a server, if one does.
-pub(crate) fn exhausted(family: &Family) -> Option<String> {
-    let all = resources(family);
+fn exhausted(leader: u32) -> Option<String> {
+    let all = resources(&Family::listed(vec![leader]));
     let Resource { name, used, limit } = all.into_iter().find(Resource::is_used_up)?;
     Some(format!("{name}: {used} of {limit} are in use"))
 }
@@ -98,44 +100,57 @@ fn pids_groups() -> Vec<String> {
     folders
 }
 
-/// Ends a server before it takes the last of the machine's memory.
+/// Looks for limits that are reached, and ends a server before it takes the last
+/// of the machine's memory.
 #[derive(Debug)]
-pub(crate) struct MemoryWatch {
-    has_struck: Arc<AtomicBool>,
+pub(crate) struct Watch {
+    leader: u32,
+    reached: Arc<Mutex<Option<String>>>,
     end: Option<mpsc::Sender<()>>,
     watcher: Option<JoinHandle<()>>,
 }
 
-impl MemoryWatch {
+impl Watch {
     /// Watches until it is dropped.
     pub(crate) fn over(leader: u32) -> Self {
-        let has_struck = Arc::new(AtomicBool::new(false));
+        let reached = Arc::new(Mutex::new(None));
         let (end, ended) = mpsc::channel();
-        let struck = Arc::clone(&has_struck);
-        let watcher = thread::spawn(move || {
-            while ended.recv_timeout(MEMORY_LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                let leader = i32::try_from(leader).ok().and_then(Pid::from_raw);
-                if let (true, Some(leader)) = (is_memory_short(&read("/proc/meminfo")), leader) {
-                    struck.store(true, Ordering::Relaxed);
-                    // Fails only when it has ended by itself.
-                    let _ = kill_process_group(leader, Signal::KILL);
-                    return;
-                }
-            }
-        });
-        Self { has_struck, end: Some(end), watcher: Some(watcher) }
+        let shared = Arc::clone(&reached);
+        let watcher = thread::spawn(move || watch(leader, &ended, &shared));
+        Self { leader, reached, end: Some(end), watcher: Some(watcher) }
     }
 
-    /// Why the server was ended, if it was.
+    /// The limit that was reached, now or at an earlier look, if one was.
     pub(crate) fn verdict(&self) -> Option<String> {
-        let percent = MEMORY_RESERVE * 100.0;
-        self.has_struck
-            .load(Ordering::Relaxed)
-            .then(|| format!("memory: less than {percent:.0} % of the machine's was left"))
+        let earlier = self.reached.lock().ok().and_then(|reached| reached.clone());
+        earlier.or_else(|| exhausted(self.leader))
     }
 }
 
-impl Drop for MemoryWatch {
+fn watch(leader: u32, ended: &mpsc::Receiver<()>, reached: &Mutex<Option<String>>) {
+    let note = |limit: String| {
+        if let Ok(mut reached) = reached.lock() {
+            *reached = Some(limit);
+        }
+    };
+    let mut looks = 0;
+    while ended.recv_timeout(MEMORY_LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
+        looks += 1;
+        let pid = i32::try_from(leader).ok().and_then(Pid::from_raw);
+        if let (true, Some(pid)) = (is_memory_short(&read("/proc/meminfo")), pid) {
+            let percent = MEMORY_RESERVE * 100.0;
+            note(format!("memory: less than {percent:.0} % of the machine's was left"));
+            // Fails only when it has ended by itself.
+            let _ = kill_process_group(pid, Signal::KILL);
+            return;
+        }
+        if looks % LOOKS_A_LIMIT == 0 {
+            exhausted(leader).map(note);
+        }
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         self.end = None;
         if let Some(watcher) = self.watcher.take() {

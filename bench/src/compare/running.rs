@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::cost::{Accounts, Meter};
 use super::plan::{Scenario, Work};
-use super::refusal::{MemoryWatch, exhausted};
+use super::refusal::Watch;
 use super::sample::Sample;
 use crate::Cores;
 use crate::failure::{Failure, Outcome};
@@ -20,7 +20,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 const MOST_LOOKS: u32 = 30;
 /// A server that is quiet for so long has taken every connection that waits.
 /// Nothing else tells: to a client one in the queue looks like one taken.
-const ALL_ARE_IN: Duration = Duration::from_millis(50);
+const ALL_ARE_IN: Duration = Duration::from_millis(200);
 /// Of the idle connections, those that are there at the first weighing.
 const FEW: u32 = 1_000;
 /// What a server does after its last reply, and the kernel after it.
@@ -34,6 +34,8 @@ pub(crate) struct Running {
     _idle: Option<Load>,
     server: Server,
     meter: Meter,
+    /// What was used up when all were connected, if anything was.
+    limit: Option<String>,
     counts_bytes: bool,
     /// What an idle connection weighs, if that was measured.
     pub(crate) bytes_per_connection: Option<f64>,
@@ -56,18 +58,20 @@ impl Running {
         cores: Cores,
     ) -> Outcome<Self> {
         let started = Started::start(command, accounts, cores)?;
-        let watch = MemoryWatch::over(started.server.leader());
+        let watch = Watch::over(started.server.leader());
         let connected = started.connect(scenario, cores);
         let (load, idle, bytes_per_connection) = match connected {
             Ok(connected) => connected,
             Err(cause) => return Err(started.explain(cause, &watch)),
         };
+        let limit = watch.verdict();
         drop(watch);
         let family = started.server.family();
         let Started { server, meter } = started;
         let meter = meter.map_or_else(|| Meter::of_clocks(&family), Ok)?;
         let counts_bytes = scenario.work == Work::File;
-        let running = Self { load, _idle: idle, server, meter, counts_bytes, bytes_per_connection };
+        let running =
+            Self { load, _idle: idle, server, meter, limit, counts_bytes, bytes_per_connection };
         if scenario.work == Work::Broadcast {
             // Who is not in yet would wait for ever for a line that was sent before.
             running.at_rest(ALL_ARE_IN)?;
@@ -120,8 +124,7 @@ impl Running {
     }
 
     fn explain(&self, cause: Failure) -> Failure {
-        let family = self.meter.family().unwrap_or_else(|_| self.server.family());
-        explain(cause, &self.server, &family)
+        explain(cause, self.limit.clone(), &self.server)
     }
 }
 
@@ -164,11 +167,8 @@ impl Started {
         Ok((load, Some(idle), Some((heavy as f64 - light as f64) / added)))
     }
 
-    fn explain(&self, cause: Failure, watch: &MemoryWatch) -> Failure {
-        if let Some(verdict) = watch.verdict() {
-            return Failure::new(verdict);
-        }
-        explain(cause, &self.server, &self.server.family())
+    fn explain(&self, cause: Failure, watch: &Watch) -> Failure {
+        explain(cause, watch.verdict(), &self.server)
     }
 }
 
@@ -195,10 +195,9 @@ pub(crate) fn undisturbed(scenario: &Scenario, server: &Server, core: usize) -> 
     Load::start(&job, core)
 }
 
-/// Says which resource ran out, else what the server complained of last.
-fn explain(cause: Failure, server: &Server, family: &Family) -> Failure {
-    let resource = exhausted(family);
-    match resource.or_else(|| Some(format!("the server said: {}", server.last_complaint()?))) {
+/// Says which limit was reached, else what the server complained of last.
+fn explain(cause: Failure, limit: Option<String>, server: &Server) -> Failure {
+    match limit.or_else(|| Some(format!("the server said: {}", server.last_complaint()?))) {
         Some(reason) => Failure::because(reason, cause),
         None => cause,
     }
