@@ -96,6 +96,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
         Ok(id)
     }
 
+    /// How many sources of readiness there are, but for the loop's own.
+    pub(super) fn source_count(&self) -> usize {
+        let watches = self.errands.as_ref().map_or(0, |errands| errands.watch_count());
+        let listeners = self.listeners.iter().flatten().count();
+        self.connections.len() + self.sockets.len() + listeners + watches
+    }
+
     /// Frees the slots of connections that ended in this round.
     pub(super) fn free_closed(&mut self, _: &Budget, _: &mut S) {
         while !self.leaving.is_empty() && self.may_begin() {

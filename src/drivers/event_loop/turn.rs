@@ -350,9 +350,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     fn fire_deadlines(&mut self, budget: &Budget, state: &mut S) {
         // After a pause of the host, bytes that would prove a connection alive may be among
         // what the poll had no room for. That much it has fetched when it has fetched as many
-        // events as there are connections; and so long it may take, or full batches without end
+        // events as there are sources; and so long it may take, or full batches without end
         // would stop all clocks.
-        if self.is_poll_full && self.crowd <= self.connections.len() {
+        if self.is_poll_full && self.crowd <= self.source_count() {
             return;
         }
         self.crowd = 0;
