@@ -308,10 +308,13 @@ fn deadlines_wait_for_events_that_the_host_s_poll_had_no_room_for() {
     }
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"LATE");
-    // And where nothing is left behind they fire.
+    // And where nothing is left behind they fire, or where it is the host's own, for ever.
     clock.advance(Duration::from_secs(6));
-    let turn = guest.end_round(Budget::default(), &mut ());
-    assert!(turn.callbacks > 0, "{turn:?}");
+    let mut rounds = (0..9).map(|_| {
+        guest.expect_more_events();
+        guest.end_round(Budget::default(), &mut ())
+    });
+    assert!(rounds.any(|turn| turn.callbacks > 0), "its clocks stand still");
 }
 
 #[test]

@@ -74,7 +74,8 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) ready: Vec<Readiness>,
     /// Whether the last poll may have left events behind.
     pub(super) is_poll_full: bool,
-    /// Events fetched by polls that left some behind, since deadlines were last looked at.
+    /// Events fetched by polls that left some behind, since deadlines were last looked at; at
+    /// least one for each poll.
     pub(super) crowd: usize,
     /// When the turn's time is up.
     pub(super) until: Option<Instant>,

@@ -268,7 +268,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Notes whether the poll whose events were handed over may have left some behind.
     pub(crate) fn note_poll(&mut self, is_full: bool) {
         self.is_poll_full = is_full;
-        self.crowd = if is_full { self.crowd + self.turn.events } else { 0 };
+        // A poll that is the host's may be full of what is none of ours, for ever.
+        self.crowd = if is_full { self.crowd + self.turn.events.max(1) } else { 0 };
     }
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
