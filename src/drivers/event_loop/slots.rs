@@ -151,3 +151,23 @@ impl<S: 'static, N: Network> Engine<S, N> {
         }
     }
 }
+
+impl<S, N: Network> Engine<S, N> {
+    /// Takes every source out of a poll that goes on.
+    pub(super) fn leave_poll(&mut self) {
+        // Closed by the network, and not just by dropping them: what somebody else holds, too,
+        // would stay.
+        for stream in self.connections.values_mut().filter_map(|entry| entry.stream.take()) {
+            self.net.close(stream, false);
+        }
+        for listener in self.listeners.iter_mut().filter_map(Option::take) {
+            self.net.close_listener(listener.into_socket());
+        }
+        for socket in self.sockets.take_bound() {
+            self.net.close_socket(socket);
+        }
+        if let Some(errands) = &self.errands {
+            errands.leave(&mut self.net);
+        }
+    }
+}
