@@ -22,6 +22,7 @@ use crate::sansio::{Error, Misuse};
 /// ```no_run
 /// use switchboard::embed::{Guest, WakeUp};
 /// use switchboard::{Budget, Deadline};
+/// # use std::io::ErrorKind;
 /// # use std::sync::Arc;
 /// # use std::time::{Duration, Instant};
 /// # struct Echo;
@@ -36,7 +37,10 @@ use crate::sansio::{Error, Misuse};
 /// let mut events = mio::Events::with_capacity(256);
 /// let mut timeout = None;
 /// loop {
-///     poll.poll(&mut events, timeout)?;
+///     match poll.poll(&mut events, timeout) {
+///         Err(error) if error.kind() == ErrorKind::Interrupted => {} // a round without events
+///         outcome => outcome?,
+///     }
 ///     for event in &events {
 ///         if guest.owns(event.token()) {
 ///             guest.ready(event)?;
