@@ -252,10 +252,15 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
         self.engine.next_deadline()
     }
 
-    /// Whether a turn has work to do right now.
+    /// Whether a turn has work to do right now: some is left over, or the
+    /// [`next_deadline`](Self::next_deadline) has come.
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        self.next_deadline() == Deadline::Now
+        match self.next_deadline() {
+            Deadline::Now => true,
+            Deadline::At(at) => at <= self.engine.network_ref().clock().now(),
+            Deadline::Never => false,
+        }
     }
 
     /// A value that reaches the loop from any thread.
