@@ -18,6 +18,8 @@ use crate::sansio::{Error, Misuse};
 /// of the program's loop, hand over the events whose tokens are the guest's, and then
 /// [end its round](Self::end_round), whether or not there were any. The [`Turn`] that comes back
 /// says by when the next round must be ended, also if nothing happens: that bounds the wait.
+/// What is asked of the guest after it, such as a connection to be opened or closed, may be due
+/// earlier: then [`next_deadline`](Self::next_deadline) bounds the wait, asked just before.
 ///
 /// ```no_run
 /// use switchboard::embed::{Guest, WakeUp};

@@ -246,7 +246,8 @@ impl<S: 'static> EventLoop<S> {
 
 /// Steering.
 impl<S: 'static, P: Poller> EventLoop<S, P> {
-    /// When the next turn should be made, also if the descriptor stays quiet.
+    /// When the next turn should be made, also if the descriptor stays quiet. Whatever is asked
+    /// of the loop between two turns may make it earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Deadline {
         self.engine.next_deadline()
