@@ -273,6 +273,9 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
     /// Drains on SIGINT and SIGTERM, giving what was begun `grace` to finish. A second signal
     /// stops at once.
     ///
+    /// The process keeps the handlers: when the loop is dropped, as a guest before its host ends,
+    /// the two signals do nothing, unless somebody else handles them.
+    ///
     /// # Errors
     ///
     /// [`Error::Io`] where the handler cannot be installed.
