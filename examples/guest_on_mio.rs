@@ -6,10 +6,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the host reads the clock")]
 
-use std::{env, time::Instant};
+use std::{env, io::ErrorKind, time::Instant};
 
-use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token, Waker, net::UdpSocket};
 use switchboard::embed::{Guest, WakeUp};
 use switchboard::{Budget, line};
 
@@ -21,7 +20,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut own = UdpSocket::bind("127.0.0.1:0".parse()?)?;
     poll.registry().register(&mut own, OWN, Interest::READABLE)?;
     println!("the program itself hears udp://{}", own.local_addr()?);
-
     let waker = Waker::new(poll.registry(), Token(0))?;
     let wake_up = WakeUp::callback(move || waker.wake().expect("a poll can be woken"));
     let mut guest = Guest::attach(poll.registry(), 1000..2000, wake_up)?;
@@ -31,11 +29,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let door = guest.listen(address.as_str(), number)?;
     println!("listening on {}", guest.local_address(door).ok_or("nowhere")?);
-
     let (mut lines, mut timeout, mut bytes) = (0_u64, None, [0; 1500]);
     let mut events = Events::with_capacity(256);
     loop {
-        poll.poll(&mut events, timeout)?;
+        match poll.poll(&mut events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {} // By a stop, as Ctrl-Z is.
+            outcome => outcome?,
+        }
         for event in &events {
             if guest.owns(event.token()) {
                 guest.ready(event)?;

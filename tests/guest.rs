@@ -308,10 +308,13 @@ fn deadlines_wait_for_events_that_the_host_s_poll_had_no_room_for() {
     }
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"LATE");
-    // And where nothing is left behind they fire.
+    // And where nothing is left behind they fire, or where it is the host's own, for ever.
     clock.advance(Duration::from_secs(6));
-    let turn = guest.end_round(Budget::default(), &mut ());
-    assert!(turn.callbacks > 0, "{turn:?}");
+    let mut rounds = (0..9).map(|_| {
+        guest.expect_more_events();
+        guest.end_round(Budget::default(), &mut ())
+    });
+    assert!(rounds.any(|turn| turn.callbacks > 0), "its clocks stand still");
 }
 
 #[test]
@@ -369,8 +372,11 @@ fn a_guest_watches_descriptors_for_the_program_and_calls_it_at_a_time() {
     let mut calls = 0;
     guest.call_at(Instant::now(), move |control, ()| {
         calls += 1;
-        theirs.send(&[0; 9][..calls.min(9)]).unwrap();
-        Continue(control.now())
+        // Once that has been heard there may be nobody who hears more.
+        match theirs.send(&[0; 9][..calls.min(9)]) {
+            Ok(_) => Continue(control.now()),
+            Err(_) => Break(()),
+        }
     });
     host.until(&mut [&mut guest], |turn| turn.ended.is_some());
 }

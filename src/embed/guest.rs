@@ -18,10 +18,13 @@ use crate::sansio::{Error, Misuse};
 /// of the program's loop, hand over the events whose tokens are the guest's, and then
 /// [end its round](Self::end_round), whether or not there were any. The [`Turn`] that comes back
 /// says by when the next round must be ended, also if nothing happens: that bounds the wait.
+/// What is asked of the guest after it, such as a connection to be opened or closed, may be due
+/// earlier: then [`next_deadline`](Self::next_deadline) bounds the wait, asked just before.
 ///
 /// ```no_run
 /// use switchboard::embed::{Guest, WakeUp};
 /// use switchboard::Budget;
+/// # use std::io::ErrorKind;
 /// # use std::time::Instant;
 ///
 /// let mut poll = mio::Poll::new()?;
@@ -33,7 +36,10 @@ use crate::sansio::{Error, Misuse};
 /// let mut events = mio::Events::with_capacity(256);
 /// let mut timeout = None;
 /// loop {
-///     poll.poll(&mut events, timeout)?;
+///     match poll.poll(&mut events, timeout) {
+///         Err(error) if error.kind() == ErrorKind::Interrupted => {} // a round without events
+///         outcome => outcome?,
+///     }
 ///     for event in &events {
 ///         if guest.owns(event.token()) {
 ///             guest.ready(event)?;
@@ -148,3 +154,53 @@ impl<S: 'static> Guest<S> {
 
 /// One to listen, one to connect, one to be woken.
 const FEWEST_TOKENS: usize = 3;
+
+#[cfg(all(test, target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::net::UnixStream;
+    use std::panic::{self, AssertUnwindSafe};
+
+    use super::*;
+    use crate::sansio::{Limits, Protocol, Transport};
+
+    struct Deaf;
+
+    impl Protocol for Deaf {
+        fn received(&mut self, _: &mut Transport<'_, ()>, _: &mut (), bytes: &[u8]) -> usize {
+            bytes.len()
+        }
+    }
+
+    /// What was posted, and resents that it is not done.
+    struct Spite;
+
+    impl Drop for Spite {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    /// How many descriptors are in a poll, as proc(5) lists them.
+    fn sources(poll: &mio::Poll) -> usize {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", poll.as_raw_fd()));
+        info.unwrap().lines().filter(|line| line.starts_with("tfd:")).count()
+    }
+
+    #[test]
+    fn a_guest_whose_drop_panics_has_left_the_poll_all_the_same() {
+        let poll = mio::Poll::new().unwrap();
+        for wake_up in [WakeUp::callback(|| ()), WakeUp::Descriptor] {
+            let mut guest = Guest::attach(poll.registry(), 0..9, wake_up).unwrap();
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            // Somebody else has it open, so that it stays in the poll until it is taken out.
+            let _shared = ours.try_clone().unwrap();
+            guest.adopt_unix_stream(ours, Deaf, Limits::default()).unwrap();
+            let spite = Spite;
+            guest.handle().post(move |_, ()| drop(spite)).unwrap();
+            assert!(panic::catch_unwind(AssertUnwindSafe(|| drop(guest))).is_err());
+            assert_eq!(sources(&poll), 0);
+            drop(theirs);
+        }
+    }
+}

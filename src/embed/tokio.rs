@@ -33,10 +33,10 @@ use crate::drivers::event_loop::{Budget, Deadline, Ended, EventLoop, Wait};
 /// # }
 /// ```
 ///
-/// It is fair: between two turns the runtime's other tasks have theirs. Callbacks run within the
-/// task, so what blocks in one blocks a worker. The future is `Send` where `S` is. Dropping it,
-/// at any time, leaves a loop with all its connections, which can be driven again, here or by
-/// [`run`](EventLoop::run).
+/// It is fair: between two turns the runtime's other tasks have theirs, and [`drive_with`] bounds
+/// how long a turn keeps them waiting. Callbacks run within the task, so what blocks in one blocks
+/// a worker. The future is `Send` where `S` is. Dropping it, at any time, leaves a loop with all
+/// its connections, which can be driven again, here or by [`run`](EventLoop::run).
 ///
 /// # Errors
 ///
@@ -48,6 +48,35 @@ use crate::drivers::event_loop::{Budget, Deadline, Ended, EventLoop, Wait};
 /// When it is first polled, before any turn, where the runtime was built without `enable_io` or
 /// `enable_time`: tokio has no way to ask for that.
 pub async fn drive<S: 'static>(event_loop: &mut EventLoop<S>, state: &mut S) -> io::Result<Ended> {
+    drive_with(event_loop, Budget::default, state).await
+}
+
+/// As [`drive`], with a budget for each turn: asked for before it, because the time in one is a
+/// point in time.
+///
+/// ```no_run
+/// # use std::time::{Duration, Instant};
+/// use switchboard::{Budget, EventLoop, embed};
+///
+/// # async fn serve(mut server: EventLoop<()>) -> std::io::Result<()> {
+/// let briefly = || Budget::until(Instant::now() + Duration::from_millis(1));
+/// embed::tokio::drive_with(&mut server, briefly, &mut ()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`drive`].
+///
+/// # Panics
+///
+/// As [`drive`].
+pub async fn drive_with<S: 'static>(
+    event_loop: &mut EventLoop<S>,
+    mut budget: impl FnMut() -> Budget,
+    state: &mut S,
+) -> io::Result<Ended> {
     Handle::try_current().map_err(io::Error::other)?;
     // A duplicate, which is one to the system: the loop itself is needed for its turns.
     let descriptor = watch(event_loop.as_fd().try_clone_to_owned()?)?;
@@ -62,7 +91,7 @@ pub async fn drive<S: 'static>(event_loop: &mut EventLoop<S>, state: &mut S) -> 
             set_for = next;
         }
         let ready = wait(&descriptor, set_for, alarm.as_mut()).await?;
-        let turn = event_loop.turn(Wait::No, Budget::default(), state)?;
+        let turn = event_loop.turn(Wait::No, budget(), state)?;
         if let Some(ended) = turn.ended {
             return Ok(ended);
         }

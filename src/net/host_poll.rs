@@ -26,7 +26,9 @@ use crate::sansio::Misuse;
 #[non_exhaustive]
 pub enum WakeUp {
     /// This is called, on the thread that posts: it wakes the host's poll, and the host then ends
-    /// a round of the guest. It may be called when the host is awake.
+    /// a round of the guest. It may be called when the host is awake, and by the guest itself in
+    /// the middle of a round. It is not called again before the next round has begun, so one that
+    /// panics leaves what was posted, and what is posted then, to a round that comes by itself.
     Callback(Box<dyn Fn() + Send + Sync>),
     /// The guest has an eventfd(2) of its own in the host's poll, under one token of the range.
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -89,6 +89,10 @@ impl<P: Poller> SystemNetwork<P> {
         self.poller.registry()
     }
 
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Puts a timer into the poll.
     pub(crate) fn add_timer(&mut self, token: usize) -> io::Result<()> {
         self.timer = Some(DeadlineTimer::new(self.poller.registry(), Token(token))?);

@@ -10,7 +10,8 @@ use std::thread;
 
 use ::tokio::runtime::{Builder, Runtime};
 use switchboard::drivers::event_loop::Ended;
-use switchboard::embed::tokio::drive;
+use switchboard::embed::tokio::{drive, drive_with};
+use switchboard::{Budget, ManualClock};
 
 use super::{Client, server};
 
@@ -91,6 +92,31 @@ fn dropped_after_any_poll_it_leaves_a_loop_that_can_be_driven_again_and_run() {
         is_enough.store(true, Ordering::Relaxed);
         assert_eq!(server.run(&mut heard).unwrap(), Ended::Stopped);
         assert_eq!(heard, 5 * client.join().unwrap());
+    }
+}
+
+#[test]
+fn each_turn_gets_the_budget_that_was_asked_for_before_it() {
+    for budget in [Budget::default().connections(1), Budget::until(ManualClock::new().now())] {
+        for runtime in runtimes() {
+            let (mut server, address) = server();
+            let (mut heard, mut turns) = (0, 0);
+            let handle = server.handle();
+            let mut clients = [(); 20].map(|()| Client::connect(address));
+            clients.iter_mut().for_each(|client| client.send("hello"));
+            let clients = thread::spawn(move || {
+                clients.iter_mut().for_each(|client| assert_eq!(client.bytes(5), b"hello"));
+                handle.stop().unwrap();
+            });
+            let counted = || {
+                turns += 1;
+                budget
+            };
+            let ended = runtime.block_on(drive_with(&mut server, counted, &mut heard)).unwrap();
+            assert_eq!((ended, heard), (Ended::Stopped, 20 * 5));
+            assert!(turns > 20, "one served in each, at most: {turns}");
+            clients.join().unwrap();
+        }
     }
 }
 

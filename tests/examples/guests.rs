@@ -78,6 +78,24 @@ fn guest_on_mio_serves_its_clients_and_itself_from_one_poll() {
     assert_eq!(program.line(), heard);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn guest_on_mio_goes_on_after_it_was_stopped_and_continued() {
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+    let mut program = Program::start(example("guest_on_mio").arg("127.0.0.1:0"));
+    program.ready("the program itself hears udp://", "");
+    let mut client = Client::connect(program.ready("listening on tcp://", ""));
+    client.send("before\n");
+    assert_eq!(client.line(), "1: before");
+    let pid = Pid::from_child(program.child());
+    kill_process(pid, Signal::STOP).unwrap();
+    waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().expect("it was stopped");
+    kill_process(pid, Signal::CONT).unwrap();
+    client.send("after\n");
+    assert_eq!(client.line(), "2: after", "a wait that was interrupted is no error");
+}
+
 #[cfg(unix)]
 #[test]
 fn watch_tells_every_client_what_the_command_prints_and_counts_them_by_a_timer() {

@@ -93,12 +93,13 @@ impl<S: 'static, P: Poller> Engine<S, SystemNetwork<P>> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
+    use std::ops::ControlFlow;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
     use super::*;
     use crate::sansio::{Limits, Misuse, Protocol, Transport};
-    use crate::{Budget, Config, Wait};
+    use crate::{Budget, Config, ManualClock, Wait};
 
     /// Echoes, and sets a deadline so many seconds ahead.
     struct Echo;
@@ -111,6 +112,20 @@ mod tests {
             on.write(bytes);
             bytes.len()
         }
+    }
+
+    #[test]
+    fn a_deadline_that_has_come_since_the_last_turn_is_pending() {
+        let clock = ManualClock::new();
+        let config = Config::default().clock(clock.clone());
+        let mut event_loop = EventLoop::with_config(config).unwrap();
+        event_loop.call_at(clock.now() + Duration::from_secs(5), |_, ()| ControlFlow::Break(()));
+        event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
+        assert!(!event_loop.has_pending());
+        clock.advance(Duration::from_secs(6));
+        assert!(event_loop.has_pending());
+        let turn = event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
+        assert_eq!((turn.callbacks, event_loop.has_pending()), (1, false));
     }
 
     #[test]

@@ -74,7 +74,8 @@ pub(crate) struct Engine<S, N: Network> {
     pub(super) ready: Vec<Readiness>,
     /// Whether the last poll may have left events behind.
     pub(super) is_poll_full: bool,
-    /// Events fetched by polls that left some behind, since deadlines were last looked at.
+    /// Events fetched by polls that left some behind, since deadlines were last looked at; at
+    /// least one for each poll.
     pub(super) crowd: usize,
     /// When the turn's time is up.
     pub(super) until: Option<Instant>,
@@ -364,24 +365,11 @@ impl<S, N: Network> Engine<S, N> {
 
 impl<S, N: Network> Drop for Engine<S, N> {
     fn drop(&mut self) {
+        if N::IS_GUEST {
+            self.leave_poll();
+        }
+        // Last: what is dropped with it is not ours, and may panic.
         self.mailbox.close();
-        if !N::IS_GUEST {
-            return;
-        }
-        // Closed by the network, and not just by dropping them: what somebody else holds, too,
-        // would stay in a poll that goes on.
-        for stream in self.connections.values_mut().filter_map(|entry| entry.stream.take()) {
-            self.net.close(stream, false);
-        }
-        for listener in self.listeners.iter_mut().filter_map(Option::take) {
-            self.net.close_listener(listener.into_socket());
-        }
-        for socket in self.sockets.take_bound() {
-            self.net.close_socket(socket);
-        }
-        if let Some(errands) = &self.errands {
-            errands.leave(&mut self.net);
-        }
     }
 }
 

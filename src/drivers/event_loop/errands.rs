@@ -86,6 +86,15 @@ impl<S> Errands<S> {
         if self.calling.is_some() { Deadline::Now } else { other.or_at(self.wheel.next_deadline()) }
     }
 
+    /// How many descriptors are watched.
+    pub(super) fn watch_count(&self) -> usize {
+        #[cfg(unix)]
+        let count = self.watches.len();
+        #[cfg(not(unix))]
+        let count = 0;
+        count
+    }
+
     /// Takes every descriptor out of a poll that goes on.
     pub(super) fn leave<N: Network>(&self, net: &mut N) {
         #[cfg(unix)]

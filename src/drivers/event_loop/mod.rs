@@ -246,16 +246,22 @@ impl<S: 'static> EventLoop<S> {
 
 /// Steering.
 impl<S: 'static, P: Poller> EventLoop<S, P> {
-    /// When the next turn should be made, also if the descriptor stays quiet.
+    /// When the next turn should be made, also if the descriptor stays quiet. Whatever is asked
+    /// of the loop between two turns may make it earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Deadline {
         self.engine.next_deadline()
     }
 
-    /// Whether a turn has work to do right now.
+    /// Whether a turn has work to do right now: some is left over, or the
+    /// [`next_deadline`](Self::next_deadline) has come.
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        self.next_deadline() == Deadline::Now
+        match self.next_deadline() {
+            Deadline::Now => true,
+            Deadline::At(at) => at <= self.engine.network_ref().clock().now(),
+            Deadline::Never => false,
+        }
     }
 
     /// A value that reaches the loop from any thread.
@@ -266,6 +272,9 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
 
     /// Drains on SIGINT and SIGTERM, giving what was begun `grace` to finish. A second signal
     /// stops at once.
+    ///
+    /// The process keeps the handlers: when the loop is dropped, as a guest before its host ends,
+    /// the two signals do nothing, unless somebody else handles them.
     ///
     /// # Errors
     ///

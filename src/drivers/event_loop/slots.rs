@@ -96,6 +96,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
         Ok(id)
     }
 
+    /// How many sources of readiness there are, but for the loop's own.
+    pub(super) fn source_count(&self) -> usize {
+        let watches = self.errands.as_ref().map_or(0, |errands| errands.watch_count());
+        let listeners = self.listeners.iter().flatten().count();
+        self.connections.len() + self.sockets.len() + listeners + watches
+    }
+
     /// Frees the slots of connections that ended in this round.
     pub(super) fn free_closed(&mut self, _: &Budget, _: &mut S) {
         while !self.leaving.is_empty() && self.may_begin() {
@@ -141,6 +148,26 @@ impl<S: 'static, N: Network> Engine<S, N> {
             if *count == 0 {
                 self.per_address.remove(&(id, address));
             }
+        }
+    }
+}
+
+impl<S, N: Network> Engine<S, N> {
+    /// Takes every source out of a poll that goes on.
+    pub(super) fn leave_poll(&mut self) {
+        // Closed by the network, and not just by dropping them: what somebody else holds, too,
+        // would stay.
+        for stream in self.connections.values_mut().filter_map(|entry| entry.stream.take()) {
+            self.net.close(stream, false);
+        }
+        for listener in self.listeners.iter_mut().filter_map(Option::take) {
+            self.net.close_listener(listener.into_socket());
+        }
+        for socket in self.sockets.take_bound() {
+            self.net.close_socket(socket);
+        }
+        if let Some(errands) = &self.errands {
+            errands.leave(&mut self.net);
         }
     }
 }

@@ -268,7 +268,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Notes whether the poll whose events were handed over may have left some behind.
     pub(crate) fn note_poll(&mut self, is_full: bool) {
         self.is_poll_full = is_full;
-        self.crowd = if is_full { self.crowd + self.turn.events } else { 0 };
+        // A poll that is the host's may be full of what is none of ours, for ever.
+        self.crowd = if is_full { self.crowd + self.turn.events.max(1) } else { 0 };
     }
 
     /// Serves what is ready and what is due, frees what ended, and says what happened.
@@ -350,9 +351,9 @@ impl<S: 'static, N: Network> Engine<S, N> {
     fn fire_deadlines(&mut self, budget: &Budget, state: &mut S) {
         // After a pause of the host, bytes that would prove a connection alive may be among
         // what the poll had no room for. That much it has fetched when it has fetched as many
-        // events as there are connections; and so long it may take, or full batches without end
+        // events as there are sources; and so long it may take, or full batches without end
         // would stop all clocks.
-        if self.is_poll_full && self.crowd <= self.connections.len() {
+        if self.is_poll_full && self.crowd <= self.source_count() {
             return;
         }
         self.crowd = 0;

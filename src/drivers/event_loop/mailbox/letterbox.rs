@@ -101,6 +101,8 @@ impl<L, O: Default> Letterbox<L, O> {
     pub(super) fn close(&self) {
         let mut inside = self.lock();
         inside.is_closed = true;
+        // Nobody is left to be woken, so from now on nobody is.
+        self.is_pending.store(true, Ordering::Release);
         let letters = mem::take(&mut inside.letters);
         // Dropping a letter runs foreign code, which may want to post.
         drop(inside);

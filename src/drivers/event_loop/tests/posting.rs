@@ -202,3 +202,13 @@ fn a_remote_reaches_its_own_connection_from_another_thread() {
     rig.settle();
     assert_eq!(rig.engine.stats().dead_letters, 1);
 }
+
+#[test]
+fn who_is_woken_for_a_loop_that_is_gone_is_nobody() {
+    let Rig { engine, net, .. } = Rig::echo();
+    let (handle, rung) = (engine.handle(), net.bell.count.load(Ordering::SeqCst));
+    drop(engine);
+    handle.wake();
+    assert!(handle.stop().is_err());
+    assert_eq!(net.bell.count.load(Ordering::SeqCst), rung);
+}

@@ -229,3 +229,23 @@ fn a_congested_loop_still_sends_and_fires_deadlines() {
     assert!(rig.engine.is_congested());
     assert_eq!(rig.net.sent(0).len(), 1);
 }
+
+#[test]
+fn events_of_sockets_do_not_stand_for_those_of_connections_that_were_not_fetched() {
+    let mut rig = Rig::echo();
+    let ports = 0..8;
+    for _ in ports.clone() {
+        rig.bind(DatagramLimits::default(), answering());
+    }
+    let client = rig.client();
+    client.send("x");
+    rig.settle();
+    rig.net.world().batch = 4;
+    rig.net.world().is_batch_fixed = true;
+    ports.for_each(|port| rig.net.deliver(port, &sender(1), "first in the poll"));
+    client.send("in time");
+    rig.advance(10 * 60 * SECOND);
+    rig.settle();
+    assert_eq!(client.take(), b"xin time");
+    assert_eq!(rig.count("expired"), 0);
+}
