@@ -13,7 +13,7 @@
 //! | a turn ends within its budget, and one callback and one system call | `turns.rs`, for both kinds of poll | |
 //! | the descriptor is the same for life | `leaving.rs` | a guest on a foreign poll has none |
 //! | no threads or signal handlers (globals are for a reader to find) | `tests/guests_alone.rs` | |
-//! | dropping the guest leaves the host untouched | `leaving.rs`, `tests/guests_alone.rs`; in a callback: `tests/adapters` | in a callback it is lent to the host, and cannot be dropped, but in calloop |
+//! | dropping the guest leaves the host untouched | `leaving.rs`, `spite.rs`, `tests/guests_alone.rs`; in a callback: `tests/adapters` | in a callback it is lent to the host, and cannot be dropped, but in calloop |
 //! | the same clients see the same bytes | `forks/tests/every_driver` | |
 //!
 //! `SWITCHBOARD_LONG` in the environment makes it ten seconds of silence, 20,000 wake-ups and
@@ -28,6 +28,7 @@ mod leaving;
 mod programs;
 mod protocols;
 mod quiet;
+mod spite;
 mod stage;
 mod stranded;
 mod traffic;
