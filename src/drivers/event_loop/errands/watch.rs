@@ -100,6 +100,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
     ///
     /// [`Error::Io`] where the poll refuses it: a regular file, which is always ready, a
     /// descriptor that is watched already (watch a duplicate), or more than the system allows.
+    /// Then `source` is dropped.
     pub fn watch<D>(
         &mut self,
         source: D,
