@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
 use switchboard::{Address, Budget, EventLoop, Wait, services};
 
 use crate::Cores;
@@ -100,6 +101,10 @@ struct Game {
 /// What the frames took, without the server and with it.
 struct Played {
     took: [Histogram<u64>; 2],
+    /// The same as time on the core: where somebody else had the core meanwhile does not count.
+    worked: [Histogram<u64>; 2],
+    /// By how much turns were longer than their budget, by the clock and on the core.
+    over: [Histogram<u64>; 2],
     replies: u64,
     /// Turns that the budget ended.
     cut: u32,
@@ -110,24 +115,32 @@ struct Played {
 impl Game {
     fn play(&mut self, options: &Options, frame: Duration) -> Outcome<Played> {
         let histogram = || Histogram::new_with_max(60_000_000_000, 3).attempt("histogram");
-        let mut played =
-            Played { took: [histogram()?, histogram()?], replies: 0, cut: 0, time: frame };
+        let (took, worked) = ([histogram()?, histogram()?], [histogram()?, histogram()?]);
+        let over = [histogram()?, histogram()?];
+        let mut played = Played { took, worked, over, replies: 0, cut: 0, time: frame };
         let began = Instant::now();
         let budget = Duration::from_micros(options.budget);
         let mut next = began;
         for number in 0..options.frames as usize * 2 {
             let is_served = number / BLOCK % 2 == 1;
             next += frame;
-            let begins = Instant::now();
+            let (begins, worked) = (Instant::now(), on_core());
             draw(self.steps);
             if is_served {
-                let until = Budget::until(Instant::now() + budget);
+                let began = (Instant::now(), on_core());
+                let until = Budget::until(began.0 + budget);
                 let turn = self.server.turn(Wait::No, until, &mut ()).attempt("cannot turn")?;
                 played.replies += turn.bytes_out / ECHO_BYTES as u64;
                 played.cut += u32::from(turn.more);
+                let times = [began.0.elapsed(), on_core().saturating_sub(began.1)];
+                for (histogram, time) in played.over.iter_mut().zip(times) {
+                    histogram.saturating_record(nanoseconds(time.saturating_sub(budget)));
+                }
             }
-            let took = u64::try_from(begins.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            played.took[usize::from(is_served)].saturating_record(took);
+            let (took, worked) = (begins.elapsed(), on_core().saturating_sub(worked));
+            for (histogram, time) in [(&mut played.took, took), (&mut played.worked, worked)] {
+                histogram[usize::from(is_served)].saturating_record(nanoseconds(time));
+            }
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
         played.time = began.elapsed();
@@ -144,17 +157,27 @@ impl Played {
             options.clients,
             options.budget
         );
-        let mut table = Table::new(&["frame", "p50 us", "p99 us", "p99.9 us", "longest us"]);
-        let shares = [0.5, 0.99, 0.999, 1.0];
-        let figures = |took: &Histogram<u64>| shares.map(|share| took.value_at_quantile(share));
+        let figures = |histogram: &Histogram<u64>| {
+            [0.5, 0.99, 0.999, 1.0].map(|share| histogram.value_at_quantile(share) as f64)
+        };
         let row = |name: &str, figures: [f64; 4]| {
             let cells = figures.iter().map(|figure| format!("{:.0}", figure / 1000.0));
             std::iter::once(name.to_owned()).chain(cells).collect()
         };
-        let [without, with] = [0, 1].map(|way| figures(&self.took[way]).map(|ns| ns as f64));
-        table.row(row("without the server", without));
-        table.row(row("with it", with));
-        table.row(row("more", std::array::from_fn(|share| with[share] - without[share])));
+        let columns = ["frame", "p50 us", "p99 us", "p99.9 us", "longest us"];
+        for (name, histograms) in [("by the clock", &self.took), ("on the core", &self.worked)] {
+            println!("{name}:");
+            let mut table = Table::new(&columns);
+            let (without, with) = (figures(&histograms[0]), figures(&histograms[1]));
+            table.row(row("without the server", without));
+            table.row(row("with it", with));
+            table.row(row("more", std::array::from_fn(|share| with[share] - without[share])));
+            table.print();
+        }
+        println!("a turn, past its budget:");
+        let mut table = Table::new(&["turn", columns[1], columns[2], columns[3], columns[4]]);
+        table.row(row("by the clock", figures(&self.over[0])));
+        table.row(row("on the core", figures(&self.over[1])));
         table.print();
         println!(
             "{:.0} replies a second while it had turns; {} of {} turns left work over",
@@ -163,6 +186,16 @@ impl Played {
             self.took[1].len()
         );
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How long this thread has been on a core.
+fn on_core() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Work that takes the same number of instructions each time.
