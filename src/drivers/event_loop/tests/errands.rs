@@ -189,7 +189,11 @@ fn a_budget_leaves_watches_and_timers_over_and_none_is_forgotten() {
         let turn = rig.turn_within(budget);
         assert_eq!((turn.callbacks, turn.more), (2, left > 0));
     }
-    assert_eq!(rig.diary, ["a", "d", "b", "e", "c", "f"]);
+    // In which order a poll announces descriptors is its own affair.
+    let (mut watches, timers): (Diary, Diary) =
+        rig.diary.chunks(2).map(|calls| (calls[0], calls[1])).unzip();
+    watches.sort_unstable();
+    assert_eq!((watches, timers), (vec!["a", "b", "c"], vec!["d", "e", "f"]));
 }
 
 #[test]
