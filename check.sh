@@ -49,7 +49,8 @@ step "tests" \
     cargo test --workspace
 if [ "$quick" = no ]; then
     step "tests: on mio's poll(2)" \
-        env RUSTFLAGS="--cfg mio_unsupported_force_poll_poll" CARGO_TARGET_DIR=target/poll \
+        env RUSTFLAGS="--cfg mio_unsupported_force_poll_poll" \
+        RUSTDOCFLAGS="--cfg mio_unsupported_force_poll_poll" CARGO_TARGET_DIR=target/poll \
         cargo test --workspace
 fi
 
