@@ -26,6 +26,14 @@ impl Clock {
             Self::Manual(clock) => clock.wall_time(),
         }
     }
+
+    /// The system's time, when by this clock it is `now`.
+    pub(crate) fn real(&self, now: Instant) -> Instant {
+        match self {
+            Self::System => now,
+            Self::Manual(_) => Instant::now(),
+        }
+    }
 }
 
 /// Tells whether time has passed, for a fraction of what reading the clock costs: the processor's

@@ -207,6 +207,14 @@ pub(crate) trait PolledNetwork: Network {
     /// Waits for readiness, at most for `timeout` (for ever when `None`), and appends what there
     /// is. Interruptions are waited out. Says whether there may be more than it could fetch.
     fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool>;
+
+    /// Whether an event, with that token, will end a poll at `at`, or before, so that it needs no
+    /// timeout; it is `now`. A poll with a timeout has the system set a timer up each time that
+    /// it blocks, and take it down again. One that stays costs a call only when it must fire
+    /// earlier than it would.
+    fn wakes_at(&mut self, _at: Instant, _now: Instant, _token: usize) -> bool {
+        false
+    }
 }
 
 /// Ends a poll from another thread.

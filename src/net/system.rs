@@ -7,7 +7,7 @@ use std::ops::Range;
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -20,10 +20,12 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::timer::DeadlineTimer;
 use super::{
-    Accept, BindOptions, Clock, HostPoll, ListenOptions, Network, OwnPoll, PolledNetwork, Read,
-    Readiness, Receive, SendTo, Ticks, Wake, Write, platform,
+    Accept, BindOptions, Clock, HostPoll, ListenOptions, Network, OwnPoll, Read, Readiness,
+    Receive, SendTo, Ticks, Wake, Write, platform,
 };
 use crate::sansio::{Address, Misuse};
+
+mod waiting;
 
 /// A poll of mio's, and sockets of the system. Sources are edge-triggered, always.
 #[derive(Debug)]
@@ -32,8 +34,10 @@ pub(crate) struct SystemNetwork<P> {
     clock: Clock,
     ticks: Ticks,
     can_send_file: bool,
-    /// For a host that waits for the poll's descriptor alone.
+    /// Where there was a long wait, or a host waits for the poll's descriptor alone.
     timer: Option<DeadlineTimer>,
+    /// The latter.
+    announces_deadlines: bool,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<super::signals::StopSignals>,
 }
@@ -79,6 +83,7 @@ impl<P: Poller> SystemNetwork<P> {
             ticks: Ticks::default(),
             can_send_file: platform::can_send_file(),
             timer: None,
+            announces_deadlines: false,
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
         }
@@ -91,17 +96,6 @@ impl<P: Poller> SystemNetwork<P> {
 
     pub(crate) const fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// Puts a timer into the poll.
-    pub(crate) fn add_timer(&mut self, token: usize) -> io::Result<()> {
-        self.timer = Some(DeadlineTimer::new(self.poller.registry(), Token(token))?);
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) const fn timer(&mut self) -> Option<&mut DeadlineTimer> {
-        self.timer.as_mut()
     }
 
     #[cfg(all(unix, feature = "signals"))]
@@ -365,14 +359,6 @@ impl<P: Poller> Network for SystemNetwork<P> {
             return signals.take(self.poller.registry());
         }
         0
-    }
-}
-
-impl PolledNetwork for SystemNetwork<OwnPoll> {
-    fn poll(&mut self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<bool> {
-        let before = ready.len();
-        ready.extend(self.poller.wait(timeout)?.iter().map(readiness));
-        Ok(self.poller.was_full(ready.len() - before))
     }
 }
 

@@ -1,4 +1,5 @@
-//! A timerfd(2) in the loop's own poll, so that the poll's descriptor announces deadlines, too.
+//! A timerfd(2) in the loop's own poll, so that the poll announces deadlines, too: to a host that
+//! waits for its descriptor alone, and to the loop itself, whose long waits then need no timeout.
 //!
 //! It must never fire later than it was asked to; earlier does no harm, because a turn that finds
 //! nothing to do sets it again. It is never read: setting it makes the next expiry a new edge,
@@ -55,14 +56,18 @@ mod system {
             })
         }
 
-        /// Fires at `at`, or before; by the loop's clock it is `now`. The time until then is real,
-        /// whatever clock that is.
+        /// Fires at `at`, or before; by the loop's clock it is `now`, by the system's `real`. The
+        /// time until then is real, whatever clock the loop has.
         ///
         /// # Errors
         ///
         /// Then it may not fire.
-        pub(crate) fn fire_at(&mut self, at: Instant, now: Instant) -> io::Result<()> {
-            let real = Clock::System.now();
+        pub(crate) fn fire_at(
+            &mut self,
+            at: Instant,
+            now: Instant,
+            real: Instant,
+        ) -> io::Result<()> {
             // That it has fired may have been seen already.
             if self.fires_at > real && self.set_for.is_some_and(|set_for| set_for <= at) {
                 return Ok(());
@@ -108,7 +113,7 @@ mod system {
             Err(platform::unsupported())
         }
 
-        pub(crate) fn fire_at(&mut self, _: Instant, _: Instant) -> io::Result<()> {
+        pub(crate) fn fire_at(&mut self, _: Instant, _: Instant, _: Instant) -> io::Result<()> {
             match *self {}
         }
 
@@ -137,7 +142,8 @@ mod tests {
         let mut timer = DeadlineTimer::new(poll.registry(), Token(1)).unwrap();
         let start = Clock::System.now();
         let mut calls = |hours| {
-            timer.fire_at(start + hours * HOUR, Clock::System.now()).unwrap();
+            let now = Clock::System.now();
+            timer.fire_at(start + hours * HOUR, now, now).unwrap();
             timer.calls()
         };
         assert_eq!(calls(2), 1);
@@ -153,7 +159,8 @@ mod tests {
         // By a clock that stands still, it is asked for the same again and again.
         let now = Clock::System.now();
         for round in 1..=20 {
-            timer.fire_at(now + Duration::from_micros(200), now).unwrap();
+            let real = Clock::System.now();
+            timer.fire_at(now + Duration::from_micros(200), now, real).unwrap();
             poll.poll(&mut events, Some(HOUR)).unwrap();
             assert_eq!(events.iter().count(), 1, "round {round}");
             assert_eq!(timer.calls(), round, "one that has fired is set again");

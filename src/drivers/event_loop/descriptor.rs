@@ -64,7 +64,7 @@ impl<S: 'static, P: Poller> DerefMut for Lent<'_, S, P> {
 impl<S: 'static, P: Poller> Drop for Lent<'_, S, P> {
     #[inline]
     fn drop(&mut self) {
-        if self.0.net.timer().is_some() {
+        if self.0.net.announces_deadlines() {
             self.0.announce();
         }
     }
@@ -81,8 +81,7 @@ impl<S: 'static, P: Poller> Engine<S, SystemNetwork<P>> {
             // Readable before this returns, and cheaper than a timer.
             Deadline::Now | Deadline::At(_) => return self.mailbox.knock(),
         };
-        let Some(timer) = self.net.timer() else { return };
-        if let Err(error) = timer.fire_at(at, now) {
+        if let Err(error) = self.net.announce_at(at, now) {
             // Too many turns do less harm than none.
             log::error!("a deadline cannot be put into the descriptor: {error}");
             self.mailbox.knock();
@@ -98,6 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::net::{CAN_HOLD_TIMER, Clock};
     use crate::sansio::{Limits, Misuse, Protocol, Transport};
     use crate::{Budget, Config, ManualClock, Wait};
 
@@ -145,7 +145,7 @@ mod tests {
                 event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
             }
             client.read_exact(&mut [0]).unwrap();
-            event_loop.engine.network().timer().unwrap().calls()
+            event_loop.engine.network().timer_calls()
         };
         let calls = say(0);
         assert!(calls <= 2, "{calls}: for its first byte and for its silence");
@@ -156,5 +156,33 @@ mod tests {
         assert_eq!(say(200), calls + 1, "later is found out when it fires");
         assert_eq!(say(20), calls + 2);
         assert_eq!(say(20), calls + 2);
+    }
+
+    #[test]
+    fn a_long_wait_is_left_to_a_timer_that_stays() {
+        let mut event_loop = EventLoop::<()>::new().unwrap();
+        let (mut client, stream) = UnixStream::pair().unwrap();
+        event_loop.adopt_unix_stream(stream, Echo, Limits::default()).unwrap();
+        for _ in 0..1000 {
+            client.write_all(&[0]).unwrap();
+            let turn = |_| event_loop.turn(Wait::Forever, Budget::default(), &mut ()).unwrap();
+            assert!((0..10).map(turn).any(|turn| turn.bytes_out == 1));
+            client.read_exact(&mut [0]).unwrap();
+            while event_loop.has_pending() {
+                event_loop.turn(Wait::No, Budget::default(), &mut ()).unwrap();
+            }
+        }
+        let expected = if CAN_HOLD_TIMER { 1..=2 } else { 0..=0 };
+        assert!(expected.contains(&event_loop.engine.network().timer_calls()));
+    }
+
+    #[test]
+    fn a_wait_that_is_left_to_a_timer_ends_in_time() {
+        let mut event_loop = EventLoop::<()>::new().unwrap();
+        let at = Clock::System.now() + Duration::from_millis(1050);
+        event_loop.call_at(at, |_, ()| ControlFlow::Break(()));
+        while event_loop.turn(Wait::Forever, Budget::default(), &mut ()).unwrap().callbacks == 0 {}
+        assert!(Clock::System.now() >= at);
+        assert_eq!(event_loop.engine.network().timer_calls(), usize::from(CAN_HOLD_TIMER));
     }
 }

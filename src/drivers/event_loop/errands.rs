@@ -22,7 +22,7 @@ use slab::Slab;
 
 use super::engine::Engine;
 use super::service::guarded;
-use super::turn::Deadline;
+use super::waiting::Deadline;
 use super::wheel::TimerWheel;
 use crate::net::Network;
 

@@ -28,6 +28,7 @@ mod stats;
 mod tests;
 mod tokens;
 mod turn;
+mod waiting;
 mod wheel;
 
 use std::fmt;
@@ -58,7 +59,8 @@ pub(super) use service::{guarded, up_to, within};
 pub use stats::Stats;
 #[cfg(feature = "simulation")]
 pub(super) use tokens::of_connection as token_of;
-pub use turn::{Budget, Deadline, Ended, LongestCallback, Trouble, Turn, Wait};
+pub use turn::{Budget, Ended, LongestCallback, Trouble, Turn};
+pub use waiting::{Deadline, Wait};
 
 /// An event loop: it listens, connects, and runs every connection from the thread that calls it.
 ///
@@ -115,7 +117,7 @@ impl<S: 'static> EventLoop<S> {
             .map_err(|error| Error::io("cannot make a poll", error))?;
         if config.timer_in_descriptor {
             network
-                .add_timer(tokens::TIMER)
+                .announce_deadlines(tokens::TIMER)
                 .map_err(|error| Error::io("cannot make a timer", error))?;
         }
         let engine = Engine::new(network, config)
@@ -221,11 +223,13 @@ impl<S: 'static> EventLoop<S> {
     ///
     /// Only of the poll itself. What befalls a connection or a listener never ends the loop.
     pub fn run(&mut self, state: &mut S) -> io::Result<Ended> {
+        let mut next = self.next_deadline();
         loop {
-            let turn = self.turn(Wait::Forever, Budget::default(), state)?;
+            let turn = self.lend().turn_before(next, Wait::Forever, Budget::default(), state)?;
             if let Some(ended) = turn.ended {
                 return Ok(ended);
             }
+            next = turn.next;
         }
     }
 
@@ -314,7 +318,7 @@ impl<S: 'static, P: Poller> EventLoop<S, P> {
 
     /// The same things that posted work may do.
     pub fn control(&mut self) -> Control<'_, S> {
-        let wakes = self.engine.network().timer().is_some();
+        let wakes = self.engine.network().announces_deadlines();
         Control { wakes, ..self.engine.control() }
     }
 }

@@ -12,20 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::drain::Drained;
 use super::engine::Engine;
+use super::waiting::{Deadline, Wait};
 use crate::net::{Network, PolledNetwork};
 use crate::sansio::{ConnectionId, Desk, Error};
-
-/// How long a turn may wait for something to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Wait {
-    /// Not at all.
-    No,
-    /// At most so long.
-    UpTo(Duration),
-    /// Until something happens.
-    Forever,
-}
 
 /// How much a turn may do. What is left over is done in the next. Nothing is nothing: a zero
 /// counts as one, and a turn whose time is up before it begins does one thing.
@@ -92,42 +81,6 @@ impl Budget {
             datagrams: self.datagrams.max(1),
             datagram_bytes: self.datagram_bytes.max(1),
             until: self.until,
-        }
-    }
-}
-
-/// When the next turn should be made. What is earlier is less.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Deadline {
-    /// At once: work is left over.
-    Now,
-    /// At this time, unless something happens before.
-    At(Instant),
-    /// When something happens.
-    #[default]
-    Never,
-}
-
-impl Deadline {
-    /// How long to wait for it from `now`, at most: nothing, so long, or (`None`) for ever. That
-    /// is what the poll of most loops takes.
-    #[must_use]
-    pub fn timeout(self, now: Instant) -> Option<Duration> {
-        match self {
-            Self::Now => Some(Duration::ZERO),
-            Self::At(at) => Some(at.saturating_duration_since(now)),
-            Self::Never => None,
-        }
-    }
-
-    /// The earlier of this and `other`.
-    pub(super) fn or_at(self, other: Option<Instant>) -> Self {
-        match (self, other) {
-            (Self::Now, _) => Self::Now,
-            (Self::At(at), Some(other)) => Self::At(at.min(other)),
-            (Self::Never, Some(other)) => Self::At(other),
-            (deadline, None) => deadline,
         }
     }
 }
@@ -234,8 +187,20 @@ impl Turn {
 impl<S: 'static, N: PolledNetwork> Engine<S, N> {
     /// One poll, then a round.
     pub(crate) fn turn(&mut self, wait: Wait, budget: Budget, state: &mut S) -> io::Result<Turn> {
+        self.turn_before(self.next_deadline(), wait, budget, state)
+    }
+
+    /// The same for who knows when it should be made at the latest. A letter that came since was
+    /// announced to the poll.
+    pub(crate) fn turn_before(
+        &mut self,
+        next: Deadline,
+        wait: Wait,
+        budget: Budget,
+        state: &mut S,
+    ) -> io::Result<Turn> {
         self.check_process().map_err(Error::from)?;
-        let timeout = self.timeout(wait, &budget);
+        let timeout = self.timeout(next, wait, &budget);
         let mut ready = std::mem::take(&mut self.ready);
         ready.clear();
         let polled = self.net.poll(timeout, &mut ready);
@@ -245,22 +210,6 @@ impl<S: 'static, N: PolledNetwork> Engine<S, N> {
         self.ready = ready;
         self.note_poll(polled?);
         Ok(self.end_round(budget, state))
-    }
-
-    /// How long the poll may wait.
-    fn timeout(&mut self, wait: Wait, budget: &Budget) -> Option<Duration> {
-        let wait = match wait {
-            Wait::No => return Some(Duration::ZERO),
-            Wait::UpTo(wait) => Some(wait),
-            Wait::Forever => None,
-        };
-        let at = match self.next_deadline().or_at(budget.until) {
-            Deadline::Now => return Some(Duration::ZERO),
-            Deadline::At(at) => at,
-            Deadline::Never => return wait,
-        };
-        let until = at.saturating_duration_since(self.net.now());
-        Some(wait.map_or(until, |wait| wait.min(until)))
     }
 }
 

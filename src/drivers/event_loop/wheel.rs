@@ -163,6 +163,9 @@ impl TimerWheel {
     /// and files the slot's timers one level down; so a timer can cause at most
     /// five vain wake-ups, and one more for each 2.2 years it lies ahead.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.armed == 0 {
+            return None;
+        }
         let is_due = !self.is_list_empty(DUE) || !self.is_list_empty(LATE);
         let tick = if is_due {
             self.current
