@@ -105,6 +105,7 @@ struct connection {
     uint32_t length;  /* where the cut head ends */
     bool finished;    /* the peer has sent its last byte, or failed */
     bool open;
+    bool queued;      /* in `next` */
 };
 
 /* What a connection of kind file is owed, in a table of its own. */
@@ -115,6 +116,13 @@ struct download {
     char head[UINT8_MAX];
 };
 
+/* Connections with more to read or to send than their share of a turn. */
+struct list {
+    int *descriptors;
+    size_t count, room;
+};
+
+static struct list next; /* served in the next turn, each once */
 static struct connection *table;
 static struct download *downloads;
 static size_t table_size;
@@ -344,6 +352,23 @@ static enum outcome flush(int fd)
     return sent < 0 ? LOST : IDLE;
 }
 
+/* Has a connection served again in the next turn; false when memory is short. */
+static bool serve_next(int fd)
+{
+    if (table[fd].queued)
+        return true;
+    if (next.count == next.room) {
+        size_t room = next.room * 2 + 64;
+        int *grown = realloc(next.descriptors, room * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        next.descriptors = grown;
+        next.room = room;
+    }
+    next.descriptors[next.count++] = fd;
+    return table[fd].queued = true;
+}
+
 static void serve(int fd, uint32_t events)
 {
     struct connection *c = &table[fd];
@@ -361,13 +386,28 @@ static void serve(int fd, uint32_t events)
             outcome = serve_input(fd);
         while (outcome == MORE && c->finished && !is_sending(fd));
     }
-    /* The same interest again makes epoll report the connection again, in a later turn. */
-    if (outcome == MORE && !watch(EPOLL_CTL_MOD, fd, CONNECTION_EVENTS))
+    if (outcome == MORE && !serve_next(fd))
         outcome = LOST;
     if (outcome == LOST) {
         free(c->kept);
         c->open = false;
         close(fd);
+    }
+}
+
+/* Serves those that had more to do. Who is on the list may have been closed since, and even have
+   a successor, to whom a read that finds nothing does no harm. */
+static void serve_queued(void)
+{
+    static struct list now;
+    struct list done = now;
+    now = next;
+    next = done;
+    next.count = 0;
+    for (size_t i = 0; i < now.count; i++) {
+        table[now.descriptors[i]].queued = false;
+        if (table[now.descriptors[i]].open)
+            serve(now.descriptors[i], EPOLLIN);
     }
 }
 
@@ -403,8 +443,8 @@ static bool accept_waiting(int listener)
             return false;
         }
         while (highest < fd)
-            table[++highest].open = false;
-        table[fd] = (struct connection){.open = true};
+            table[++highest] = (struct connection){0};
+        table[fd] = (struct connection){.open = true, .queued = table[fd].queued};
         if (kind == DOWNLOAD)
             downloads[fd] = (struct download){0};
     }
@@ -417,11 +457,14 @@ static void run(int listener)
     time_t resume = 0; /* when to accept again, if not zero */
     bool watched = watch(EPOLL_CTL_ADD, listener, EPOLLIN);
     while (watched) {
-        int count = epoll_wait(poller, events, EVENTS, resume == 0 ? -1 : 1000);
+        int patience = next.count > 0 ? 0 : resume == 0 ? -1 : 1000;
+        int count = epoll_wait(poller, events, EVENTS, patience);
         if (count < 0 && errno != EINTR)
             fail("epoll_wait");
         if (is_web)
             refresh_date();
+        if (next.count > 0)
+            serve_queued();
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd != listener) {
                 serve(events[i].data.fd, events[i].events);
