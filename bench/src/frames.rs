@@ -130,7 +130,7 @@ impl Game {
                 let began = (Instant::now(), on_core());
                 let until = Budget::until(began.0 + budget);
                 let turn = self.server.turn(Wait::No, until, &mut ()).attempt("cannot turn")?;
-                played.replies += turn.bytes_out / ECHO_BYTES as u64;
+                played.replies += turn.bytes_out / u64::from(ECHO_BYTES);
                 played.cut += u32::from(turn.more);
                 let times = [began.0.elapsed(), on_core().saturating_sub(began.1)];
                 for (histogram, time) in played.over.iter_mut().zip(times) {

@@ -19,7 +19,7 @@ use crate::load::{Beside, Job, Load};
 use crate::process::pin_to;
 use crate::server::Server;
 use crate::table::Table;
-use crate::traffic::{Kind, Traffic};
+use crate::traffic::Kind;
 
 /// Until the greedy clients have filled every buffer on the way.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -47,7 +47,6 @@ pub(crate) struct Options {
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
     pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let reply_bytes = Traffic::learn(server.address, options.kind, 1)?.reply_bytes;
     let mut table = Table::new(&[
         "greedy clients",
         "waits",
@@ -65,7 +64,6 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
         let tally = load.waits(Duration::from_secs(options.seconds))?;
         let waits = tally.latency.unwrap_or_default();
         let microseconds = |nanoseconds: u64| format!("{:.0}", nanoseconds as f64 / 1000.0);
-        let replies = tally.others.bytes as f64 / reply_bytes as f64;
         table.row(vec![
             greedy.to_string(),
             waits.count.to_string(),
@@ -74,7 +72,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
             microseconds(waits.p999_ns),
             microseconds(waits.second_ns),
             microseconds(waits.max_ns),
-            format!("{:.0}", replies / tally.elapsed().as_secs_f64()),
+            format!("{:.0}", tally.others.replies as f64 / tally.elapsed().as_secs_f64()),
         ]);
     }
     println!("{}, waits of one polite client", options.kind.name());

@@ -6,7 +6,7 @@
 //! ready: this is the count under load.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStderr, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -87,11 +87,12 @@ impl Strace {
         let child = Guarded(child);
         let (sender, receiver) = mpsc::sync_channel(2);
         if let Some(messages) = messages {
-            thread::spawn(move || forward(messages, &sender));
+            let processes = family.pids().len();
+            thread::spawn(move || forward(messages, processes, &sender));
         }
         let strace = Self { child, messages: receiver };
         let first = strace.next_message("did not attach")?;
-        if first.contains("attached") {
+        if first.is_empty() {
             Ok(strace)
         } else {
             Err(Failure::new(format!("strace (is it installed?) cannot attach: {}", first.trim())))
@@ -122,14 +123,23 @@ impl Strace {
     }
 }
 
-/// Sends on the first line, then all the rest in one piece.
-fn forward(messages: ChildStderr, sender: &mpsc::SyncSender<String>) {
+/// Sends an empty message once so many processes are attached, or the first line that says
+/// something else; then all the rest in one piece.
+fn forward(messages: impl Read, processes: usize, sender: &mpsc::SyncSender<String>) {
     let mut reader = BufReader::new(messages);
-    let (mut first, mut rest) = (String::new(), String::new());
-    // What cannot be read arrives as an empty message, and is reported as such
-    // by the receiver, which may also have given up.
-    let _ = reader.read_line(&mut first);
-    let _ = sender.send(first);
+    let mut complaint = String::new();
+    for _ in 0..processes {
+        let mut line = String::new();
+        // What cannot be read, or is at its end, says nothing of a process.
+        let _ = reader.read_line(&mut line);
+        if !line.contains("attached") {
+            complaint = if line.is_empty() { "it ended".to_owned() } else { line };
+            break;
+        }
+    }
+    // The receiver may have given up.
+    let _ = sender.send(complaint);
+    let mut rest = String::new();
     let _ = reader.read_to_string(&mut rest);
     let _ = sender.send(rest);
 }
@@ -175,6 +185,20 @@ fn report(options: &Options, calls: &[(String, u64)], requests: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tracer_is_ready_when_every_process_is_attached() {
+        let told = |text: &'static str, processes| {
+            let (sender, receiver) = mpsc::sync_channel(2);
+            forward(text.as_bytes(), processes, &sender);
+            receiver.iter().take(2).collect::<Vec<_>>()
+        };
+        let two = "strace: Process 7 attached with 3 threads\nstrace: Process 8 attached\n% time\n";
+        assert_eq!(told(two, 2), ["", "% time\n"]);
+        let refused = "strace: attach: ptrace(PTRACE_SEIZE, 7): Operation not permitted\n";
+        assert_eq!(told(refused, 2), [refused, ""]);
+        assert_eq!(told("strace: Process 7 attached\n", 2), ["it ended", ""]);
+    }
 
     #[test]
     fn a_summary_yields_its_calls_with_or_without_errors() {

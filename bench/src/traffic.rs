@@ -6,14 +6,20 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use switchboard::Bytes;
 
 use crate::failure::{Attempt, Failure, Outcome};
 
 const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 const HTTP_REPLY_START: &[u8] = b"HTTP/1.1 200";
-/// Bytes of an echoed message.
-pub(crate) const ECHO_BYTES: usize = 64;
+/// Bytes of an echoed message, unless it is said how many.
+pub(crate) const ECHO_BYTES: u32 = 64;
 const LINE_BYTES: usize = 64;
+/// So much of a longer message is sent to learn whether it comes back: a server may not read on
+/// before its reply is read.
+const PROBE_BYTES: usize = 4 * 1024;
+/// So much of the beginning of each reply is compared.
+const START_BYTES: usize = 64;
 /// A reply that has not come by then will not come.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_REPLY_MAX_BYTES: usize = 64 * 1024;
@@ -21,7 +27,7 @@ const PROBE_REPLY_MAX_BYTES: usize = 64 * 1024;
 /// What the server is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// Messages of 64 bytes that come back as they are
+    /// Messages that come back as they are
     Echo,
     /// `GET /` over connections that are kept
     Http,
@@ -42,9 +48,9 @@ impl Kind {
         }
     }
 
-    fn request(self) -> Vec<u8> {
+    fn request(self, bytes: u32) -> Vec<u8> {
         match self {
-            Self::Echo => (b'0'..).take(ECHO_BYTES).collect(),
+            Self::Echo => (b'0'..=b'z').cycle().take(bytes as usize).collect(),
             Self::Http | Self::File => HTTP_REQUEST.to_vec(),
             Self::Broadcast => (b'0'..).take(LINE_BYTES - 1).chain([b'\n']).collect(),
         }
@@ -55,7 +61,7 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Traffic {
     /// The requests of one batch, to be sent in one write.
-    pub(crate) batch: Vec<u8>,
+    pub(crate) batch: Bytes,
     /// Requests in a batch.
     pub(crate) pipeline: usize,
     /// Bytes of one reply.
@@ -67,26 +73,38 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Asks the server once, checks its reply, and learns the reply's length.
-    pub(crate) fn learn(address: SocketAddr, kind: Kind, pipeline: usize) -> Outcome<Self> {
-        let request = kind.request();
+    /// Asks the server once, checks its reply, and learns the reply's length. An echoed message
+    /// has so many bytes.
+    pub(crate) fn learn(
+        address: SocketAddr,
+        kind: Kind,
+        pipeline: usize,
+        bytes: u32,
+    ) -> Outcome<Self> {
+        let request = kind.request(bytes);
         let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)
             .attempt(format!("cannot connect to {address}"))?;
-        let reply = ask_once(&mut stream, &request, kind)
+        let probe = &request[..request.len().min(PROBE_BYTES)];
+        let Reply { beginning, length } = ask_once(&mut stream, probe, kind)
             .map_err(|cause| Failure::because(format!("first reply of {address}"), cause))?;
-        let start = match kind {
-            Kind::Echo | Kind::Broadcast => request.clone(),
-            Kind::Http | Kind::File => HTTP_REPLY_START.to_vec(),
+        let (start, reply_bytes, end) = match kind {
+            Kind::Echo | Kind::Broadcast => {
+                let start = &request[..request.len().min(START_BYTES)];
+                (start, request.len(), request.last())
+            }
+            Kind::Http | Kind::File => {
+                let end = beginning.last().filter(|_| beginning.len() == length);
+                (HTTP_REPLY_START, length, end)
+            }
         };
-        let Reply { beginning, length: reply_bytes } = reply;
-        if !beginning.starts_with(&start) {
+        if !beginning.starts_with(start) {
             return Err(Failure::new(format!(
                 "first reply of {address} is not what was asked for: {:?}",
                 String::from_utf8_lossy(&beginning[..beginning.len().min(80)])
             )));
         }
-        let end = beginning.last().filter(|_| beginning.len() == reply_bytes).copied();
-        Ok(Self { batch: request.repeat(pipeline), pipeline, reply_bytes, start, end })
+        let (start, end) = (start.to_vec(), end.copied());
+        Ok(Self { batch: request.repeat(pipeline).into(), pipeline, reply_bytes, start, end })
     }
 
     /// One request.
@@ -178,7 +196,7 @@ mod tests {
     #[test]
     fn a_reply_out_of_step_is_refused() {
         let traffic = Traffic {
-            batch: b"abab".to_vec(),
+            batch: Bytes::from_static(b"abab"),
             pipeline: 2,
             reply_bytes: 2,
             start: b"ab".to_vec(),

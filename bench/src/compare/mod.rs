@@ -166,7 +166,7 @@ fn make_file(path: &Path) -> Outcome<()> {
 
 fn service_of(work: Work) -> Service {
     match work {
-        Work::Echo | Work::Churn | Work::IdleEcho => Service::Echo,
+        Work::Echo { .. } | Work::Churn | Work::IdleEcho => Service::Echo,
         Work::Http { .. } | Work::IdleHttp => Service::Http,
         Work::SlowReader | Work::Trickle | Work::Greedy => Service::Http,
         Work::File => Service::File,

@@ -6,13 +6,16 @@ use super::plan::Scenario;
 use super::rounds::{DISTURBED_RATE, Run};
 use super::running::{Running, undisturbed};
 use super::sample::{Sample, typical};
-use crate::failure::Outcome as Result;
+use crate::failure::{Failure, Outcome as Result};
 use crate::load::Tally;
 use crate::report::model::{Family, Figures, Latency, Outcome, Round, Row};
 use crate::syscalls::Strace;
 
-/// Under the tracer first so many units are done, which are not counted.
+/// Before the tracer is there, so many units are done.
 const BEFORE_TRACING: u64 = 500;
+/// A tracer looks through all its threads at each call: with a thousand, a server
+/// that needs a dozen calls for each request takes minutes for some hundred.
+const MOST_TRACED: u32 = 256;
 
 /// What the registry calls our event loop on the system's best poll.
 const OURS: &str = "event-loop";
@@ -154,19 +157,21 @@ impl Part {
     /// Counts system calls in a run of its own. One that cannot be traced has
     /// no such figure.
     pub(crate) fn trace(&mut self, scenario: &Scenario, run: &mut Run) {
-        let Some(units) = scenario.traced.filter(|_| self.out.is_none()) else {
-            return;
-        };
-        self.system_calls_per_unit = self.count_calls(units, scenario, run).ok();
+        if let Some(time) = scenario.traced.filter(|_| self.out.is_none()) {
+            self.system_calls_per_unit = self.count_calls(time, scenario, run).ok();
+        }
     }
 
-    fn count_calls(&self, units: u64, scenario: &Scenario, run: &mut Run) -> Result<f64> {
+    fn count_calls(&self, time: Duration, scenario: &Scenario, run: &mut Run) -> Result<f64> {
+        if self.threads.max(self.processes) > MOST_TRACED {
+            return Err(Failure::new("too many threads to trace"));
+        }
         let mut running = Running::start(&self.command, scenario, &mut run.accounts, run.cores)?;
         running.requests(BEFORE_TRACING)?;
         let strace = Strace::attach(&running.family()?, run.cores.server_core)?;
-        let tally = running.requests(units)?;
+        let units = running.slice(time)?.amount;
         let calls: u64 = strace.count()?.iter().map(|(_, count)| count).sum();
-        Ok(calls as f64 / tally.requests as f64)
+        Ok(calls as f64 / units as f64)
     }
 
     /// What came of it; none when there was neither a round nor a reason.

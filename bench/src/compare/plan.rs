@@ -9,11 +9,13 @@
 
 use std::time::Duration;
 
+use crate::traffic::ECHO_BYTES;
+
 /// What the clients of a scenario do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Messages that come back.
-    Echo,
+    /// Messages of so many bytes that come back.
+    Echo { bytes: u32 },
     /// Requests, so many in a write.
     Http { pipeline: u32 },
     /// Connect, one echo, close.
@@ -41,7 +43,7 @@ impl Work {
             Self::Churn => "connection",
             Self::Broadcast => "delivery",
             Self::File => "MiB",
-            Self::Echo
+            Self::Echo { .. }
             | Self::Http { .. }
             | Self::IdleEcho
             | Self::IdleHttp
@@ -49,6 +51,16 @@ impl Work {
             | Self::Trickle
             | Self::Greedy => "request",
         }
+    }
+
+    /// Bytes of a message, where scenarios differ in them.
+    pub(crate) fn message_bytes(self) -> Option<u32> {
+        if let Self::Echo { bytes } = self { Some(bytes) } else { None }
+    }
+
+    /// Whether a unit is so much work that a slice holds few of them.
+    fn is_bulky(self) -> bool {
+        self.message_bytes().is_some_and(|bytes| bytes >= BULKY_BYTES)
     }
 
     /// Whether the clients' waits are measured with and without one of them.
@@ -84,8 +96,8 @@ pub(crate) struct Scenario {
     pub(crate) rounds: u32,
     /// Rounds that it has even if they take too long.
     pub(crate) fewest_rounds: u32,
-    /// Once this has passed there is no further round, if there were enough.
-    pub(crate) budget: Duration,
+    /// Once this has passed for each server there is no further round, if there were enough.
+    pub(crate) budget_each: Duration,
     /// Before the first slice after a start.
     pub(crate) warm_up: Duration,
     /// Of each server in each round.
@@ -94,9 +106,8 @@ pub(crate) struct Scenario {
     /// beginning and end, with few requests under way, do not weigh.
     pub(crate) slice: Duration,
     pub(crate) starts: Starts,
-    /// Units that system calls are counted over; none where that would say
-    /// nothing, or tracing so many processes would take minutes.
-    pub(crate) traced: Option<u64>,
+    /// How long system calls are counted; none where that would say nothing.
+    pub(crate) traced: Option<Duration>,
     /// How long requests come at a fixed rate, in each round.
     pub(crate) paced: Option<Duration>,
 }
@@ -127,16 +138,20 @@ const fn outline(
     Outline { name, work, connections, quick_connections }
 }
 
+const ECHO: Work = Work::Echo { bytes: ECHO_BYTES };
 const PLAIN: Work = Work::Http { pipeline: 1 };
 const PIPELINED: Work = Work::Http { pipeline: 16 };
 
 /// In the order in which they run and are shown. What is cheap comes first, so
 /// that a run that is stopped has most.
 const OUTLINES: &[Outline] = &[
-    outline("echo-1", Work::Echo, 1, 1),
-    outline("echo-64", Work::Echo, 64, 64),
-    outline("echo-1000", Work::Echo, 1_000, 1_000),
-    outline("echo-10000", Work::Echo, 10_000, 1_500),
+    outline("echo-1", ECHO, 1, 1),
+    outline("echo-64", ECHO, 64, 64),
+    outline("echo-1000", ECHO, 1_000, 1_000),
+    outline("echo-10000", ECHO, 10_000, 1_500),
+    outline("echo-64-1k", Work::Echo { bytes: 1 << 10 }, 64, 64),
+    outline("echo-64-16k", Work::Echo { bytes: 16 << 10 }, 64, 64),
+    outline("echo-64-256k", Work::Echo { bytes: 256 << 10 }, 64, 64),
     outline("http-64", PLAIN, 64, 64),
     outline("http-64-pipelined", PIPELINED, 64, 64),
     outline("http-1000", PLAIN, 1_000, 500),
@@ -153,20 +168,26 @@ const OUTLINES: &[Outline] = &[
     outline("greedy", Work::Greedy, 8, 8),
 ];
 
+/// Messages from this size on are bulky.
+const BULKY_BYTES: u32 = 64 << 10;
 /// From so many connections on, a slice must be longer.
 const SOME: u32 = 500;
 /// From so many on, starting is dear besides.
 const MANY: u32 = 2_000;
-/// From so many on, no system calls are counted: under a tracer each thread and
-/// process that is attached costs milliseconds.
+/// From so many on, no system calls are counted: those of a thousand say it all.
 const TOO_MANY_TO_TRACE: u32 = 2_000;
 
-/// Units under the tracer.
-const TRACED: u64 = 5_000;
+/// Time under the tracer, in which a server of one thread makes some thousands
+/// of calls.
+const TRACED: Duration = Duration::from_millis(500);
 
 /// All scenarios in their order.
 pub(crate) fn scenarios(pace: Pace) -> Vec<Scenario> {
-    OUTLINES.iter().map(|outline| outline.at(pace)).collect()
+    // How cost grows with bytes is left out by who is in a hurry.
+    let is_part = |outline: &&Outline| {
+        pace == Pace::Full || outline.work.message_bytes().is_none_or(|bytes| bytes == ECHO_BYTES)
+    };
+    OUTLINES.iter().filter(is_part).map(|outline| outline.at(pace)).collect()
 }
 
 impl Outline {
@@ -188,7 +209,7 @@ impl Outline {
             connections,
             rounds: if is_quick { 3 } else { 5 },
             fewest_rounds: if is_quick { 2 } else { 3 },
-            budget: Duration::from_secs(if is_quick { 2 } else { 25 }),
+            budget_each: Duration::from_millis(if is_quick { 400 } else { 5_000 }),
             warm_up: Duration::from_millis(if is_quick { 40 } else { 100 }),
             slices,
             slice,
@@ -206,6 +227,7 @@ impl Outline {
         let asks_one = self.work.is_idle() || self.work == Work::Churn;
         let (milliseconds, slices) = match (pace, self.work, connections) {
             (Pace::Full, Work::File, _) => (150, 4),
+            (Pace::Full, work, _) if work.is_bulky() => (100, 4),
             (Pace::Quick, Work::File, _) => (50, 2),
             (Pace::Full, _, MANY..) if !asks_one => (300, 3),
             (Pace::Full, _, SOME..MANY) if !asks_one => (150, 4),
@@ -222,7 +244,9 @@ impl Work {
     /// waits for its own answer.
     fn is_paced(self) -> bool {
         match self {
-            Self::Echo
+            // A client's own message takes its time to be sent.
+            Self::Echo { .. } if self.is_bulky() => false,
+            Self::Echo { .. }
             | Self::Http { pipeline: 1 }
             | Self::IdleEcho
             | Self::IdleHttp
@@ -240,7 +264,8 @@ fn title(work: Work, connections: u32) -> String {
         _ => format!("{connections} connections"),
     };
     match work {
-        Work::Echo => format!("echo, {many}"),
+        ECHO => format!("echo, {many}"),
+        Work::Echo { bytes } => format!("echo, {many}, messages of {} KiB", bytes >> 10),
         Work::Http { pipeline: 1 } => format!("HTTP, {many}"),
         Work::Http { pipeline } => format!("HTTP, {many}, {pipeline} requests in a write"),
         Work::Churn => format!("connect, one echo, close; {connections} at a time"),
@@ -270,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_plan_leaves_time_to_start_and_to_connect() {
-        assert!(measured_seconds(Pace::Full, 5) < 330.0);
+        assert!(measured_seconds(Pace::Full, 5) < 360.0);
         assert!(measured_seconds(Pace::Quick, 5) < 35.0);
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn measure(
     bar.set_length(u64::from(scenario.rounds) * parts.len() as u64 * u64::from(scenario.slices));
     let roles = Roles::of(&parts);
     let mut rate = None;
+    let budget = scenario.budget_each * parts.len() as u32;
     let began = Instant::now();
     for round in 0..scenario.rounds {
         if round == 0 || scenario.starts == Starts::EachRound {
@@ -50,7 +51,7 @@ pub(crate) fn measure(
             break;
         }
         let rate = *rate.get_or_insert_with(|| rate_of(scenario, &slices, &roles));
-        let is_late = began.elapsed() > scenario.budget && round + 1 >= scenario.fewest_rounds;
+        let is_late = began.elapsed() > budget && round + 1 >= scenario.fewest_rounds;
         let is_last = is_late || round + 1 == scenario.rounds;
         finish_round(scenario, &mut parts, &slices, &roles, rate);
         if is_last || scenario.starts == Starts::EachRound {
@@ -79,6 +80,7 @@ pub(crate) fn measure(
         title: scenario.title.clone(),
         unit: scenario.work.unit().to_owned(),
         connections: scenario.connections.into(),
+        message_bytes: scenario.work.message_bytes().map(u64::from),
         rows,
     })
 }

@@ -177,7 +177,8 @@ fn job(scenario: &Scenario, server: &Server) -> Job {
     let connections = scenario.connections as usize;
     let clients = |kind| Job::new(server.address, kind, connections);
     match scenario.work {
-        Work::Echo | Work::IdleEcho => clients(Kind::Echo),
+        Work::Echo { bytes } => clients(Kind::Echo).bytes(bytes),
+        Work::IdleEcho => clients(Kind::Echo),
         Work::Http { pipeline } => clients(Kind::Http).pipeline(pipeline as usize),
         Work::IdleHttp => clients(Kind::Http),
         Work::Churn => clients(Kind::Echo).churn(),

@@ -20,10 +20,12 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// What the load said of a slice, and what the server spent in it.
+    /// What the load said of a slice, and what the server spent in it. Those who disturb are
+    /// answered, too, and that is part of what was spent.
     pub(crate) fn of(tally: &Tally, server_cpu_ns: u64, counts_bytes: bool) -> Self {
+        let answered = tally.requests + tally.others.replies;
         Self {
-            amount: if counts_bytes { tally.bytes } else { tally.requests },
+            amount: if counts_bytes { tally.bytes } else { answered },
             elapsed_ns: tally.elapsed_ns,
             server_cpu_ns,
             load_cpu_ns: tally.cpu_ns,
@@ -110,6 +112,7 @@ pub(crate) fn quarter(throughput: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Others;
 
     fn slices(costs: &[u64]) -> Slices {
         let sample = |&server_cpu_ns: &u64| Sample {
@@ -127,6 +130,14 @@ mod tests {
         let round = slices(&[150, 1_500, 9_000]).round(1, Some(&limit), None);
         assert_eq!(round.ratio_to_limit, Some(1.5));
         assert_eq!((round.units, round.server_cpu_ns, round.ratio_to_ours), (30, 10_650, None));
+    }
+
+    #[test]
+    fn what_those_who_disturb_were_answered_counts() {
+        let others = Others { replies: 90, ..Others::default() };
+        let tally = Tally { requests: 10, bytes: 1_000, others, ..Tally::default() };
+        let amounts = [false, true].map(|counts_bytes| Sample::of(&tally, 1, counts_bytes).amount);
+        assert_eq!(amounts, [100, 1_000]);
     }
 
     #[test]

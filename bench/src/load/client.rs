@@ -14,6 +14,9 @@ pub(super) struct Ask;
 #[derive(Debug)]
 pub(super) struct Pause;
 
+/// A batch from this size on is cheaper shared than copied.
+const SHARED_BYTES: usize = 8 * 1024;
+
 /// Sends one batch in one write and takes its replies.
 #[derive(Debug)]
 pub(super) struct Asker {
@@ -31,13 +34,20 @@ impl Asker {
     #[inline]
     fn ask(&mut self, transport: &mut Transport<'_, World>, world: &World) {
         self.awaited = world.traffic.batch_reply_bytes();
-        transport.write(&world.traffic.batch);
+        let batch = &world.traffic.batch;
+        if batch.len() < SHARED_BYTES {
+            transport.write(batch);
+        } else {
+            transport.write_shared(batch.clone());
+        }
     }
 }
 
 impl Protocol<World> for Asker {
-    fn connected(&mut self, _: &mut Transport<'_, World>, world: &mut World) {
+    fn connected(&mut self, transport: &mut Transport<'_, World>, world: &mut World) {
         world.connected += 1;
+        // The first bytes of a long message may come back while its last are still to be sent.
+        transport.read_on();
     }
 
     fn notified(

@@ -53,10 +53,12 @@ use clap::{Args, ValueEnum};
 
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::server::{Guarded, this_program};
-use crate::traffic::Kind;
+use crate::traffic::{ECHO_BYTES, Kind};
 
 pub(crate) use child::{Options, serve};
 use order::{Answer, Order};
+#[cfg(test)]
+pub(crate) use tally::Others;
 pub(crate) use tally::Tally;
 
 /// A load that says nothing for this much longer than its order may take has failed. It finds
@@ -81,6 +83,9 @@ pub(crate) struct Job {
     /// Requests in one write
     #[arg(long, default_value_t = 1)]
     pub(crate) pipeline: usize,
+    /// Bytes of an echoed message
+    #[arg(long, default_value_t = ECHO_BYTES)]
+    pub(crate) bytes: u32,
     /// Connect for each request, and close
     #[arg(long)]
     pub(crate) churn: bool,
@@ -107,8 +112,13 @@ pub(crate) enum Beside {
 impl Job {
     /// Clients of one kind that ask one request after the other.
     pub(crate) fn new(address: SocketAddr, kind: Kind, connections: usize) -> Self {
-        let (pipeline, churn) = (1, false);
-        Self { address, kind, connections, pipeline, churn, beside: None, others: 0 }
+        let (pipeline, bytes, churn) = (1, ECHO_BYTES, false);
+        Self { address, kind, connections, pipeline, bytes, churn, beside: None, others: 0 }
+    }
+
+    /// With so many bytes in an echoed message.
+    pub(crate) fn bytes(self, bytes: u32) -> Self {
+        Self { bytes, ..self }
     }
 
     /// With so many requests in one write.
@@ -133,6 +143,7 @@ impl Job {
             format!("--kind={}", self.kind.name()),
             format!("--connections={}", self.connections),
             format!("--pipeline={}", self.pipeline),
+            format!("--bytes={}", self.bytes),
             format!("--others={}", self.others),
         ];
         if self.churn {

@@ -61,8 +61,8 @@ enum Style {
 impl Runner {
     /// Opens all connections at once and returns when all are established.
     pub(super) fn connect(job: &Job) -> Outcome<Self> {
-        if job.connections == 0 || job.pipeline == 0 {
-            return Err(Failure::new("a load needs a client and a request"));
+        if job.connections == 0 || job.pipeline == 0 || job.bytes == 0 {
+            return Err(Failure::new("a load needs a client and a request with a byte in it"));
         }
         let config = Config::default().write_size(WRITE_BYTES);
         let style = match job.kind {
@@ -73,7 +73,7 @@ impl Runner {
         };
         let mut runner = Self {
             event_loop: EventLoop::with_config(config).attempt("cannot make an event loop")?,
-            world: World::new(Traffic::learn(job.address, job.kind, job.pipeline)?),
+            world: World::new(Traffic::learn(job.address, job.kind, job.pipeline, job.bytes)?),
             server: job.address,
             clients: Vec::new(),
             active: if matches!(style, Style::Speak) { 1 } else { job.connections },
@@ -167,6 +167,7 @@ impl Runner {
         let idle = self.spin(begin)?;
         let elapsed = begin.elapsed();
         let run = &self.world.run;
+        let bytes = self.world.others.bytes - others.bytes;
         Ok(Tally {
             requests: run.requests,
             elapsed_ns: nanoseconds(elapsed),
@@ -175,7 +176,8 @@ impl Runner {
             bytes: run.bytes,
             latency: run.waits(),
             others: Others {
-                bytes: self.world.others.bytes - others.bytes,
+                bytes,
+                replies: bytes / self.world.traffic.reply_bytes as u64,
                 closed: self.world.others.closed,
             },
         })

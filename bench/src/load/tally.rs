@@ -32,6 +32,8 @@ pub(crate) struct Tally {
 pub(crate) struct Others {
     /// Bytes that they received.
     pub(crate) bytes: u64,
+    /// Whole replies that those are.
+    pub(crate) replies: u64,
     /// Those that the server has got rid of since they connected.
     pub(crate) closed: u64,
 }

@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::units::{count, time_tick};
+use super::units::time_tick;
 use crate::failure::{Attempt, Outcome};
 
 /// What is drawn for one server.
@@ -41,7 +41,7 @@ pub(super) struct Wait {
 pub(super) struct Line {
     pub(super) name: String,
     pub(super) color: usize,
-    /// Connections and the figure, in ascending order.
+    /// Sizes and the figure, in ascending order.
     pub(super) points: Vec<(f64, f64)>,
 }
 
@@ -129,9 +129,14 @@ pub(super) fn waits(label: &str, waits: &[Wait]) -> Outcome<String> {
     })
 }
 
-/// A line for each server over the number of connections; both scales are
+/// A line for each server over what its figure grows with; both scales are
 /// logarithmic.
-pub(super) fn growth(label: &str, lines: &[Line], show: fn(f64) -> String) -> Outcome<String> {
+pub(super) fn growth(
+    label: &str,
+    lines: &[Line],
+    show_size: fn(f64) -> String,
+    show: fn(f64) -> String,
+) -> Outcome<String> {
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let (left, right) = decades(points().map(|point| point.0));
     let (low, high) = decades(points().map(|point| point.1));
@@ -155,7 +160,7 @@ pub(super) fn growth(label: &str, lines: &[Line], show: fn(f64) -> String) -> Ou
             .bold_line_style(INK.mix(0.2))
             .light_line_style(INK.mix(0.06))
             .label_style(("sans-serif", TEXT).into_font().color(&INK))
-            .x_label_formatter(&|connections: &f64| count(*connections))
+            .x_label_formatter(&|size: &f64| show_size(*size))
             .y_label_formatter(&|figure: &f64| show(*figure))
             .draw()?;
         for line in lines {

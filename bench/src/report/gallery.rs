@@ -1,9 +1,9 @@
-//! Which charts a report has.
+//! Which charts a scenario has.
 
-use super::chart::{self, Bar, Line, Wait};
-use super::judge::{Judged, Standing, judge};
-use super::model::{Family, Latency, Report, ScenarioResult, ServerInfo};
-use super::units::{bytes, bytes_tick, time, time_tick};
+use super::chart::{self, Bar, Wait};
+use super::judge::{Judged, Standing};
+use super::model::{Latency, Report, ScenarioResult};
+use super::units::{bytes, time};
 use crate::failure::Outcome;
 
 /// A chart, drawn.
@@ -20,8 +20,7 @@ pub(super) struct Chart {
 pub(super) fn of_scenario(report: &Report, judged: &Judged<'_>) -> Outcome<Vec<Chart>> {
     let scenario = judged.scenario;
     let mut charts = Vec::new();
-    let mut standings: Vec<_> = judged.standings.iter().collect();
-    standings.sort_by(|one, other| one.cost.median.total_cmp(&other.cost.median));
+    let standings = judged.in_order();
     let costs: Vec<_> = standings.iter().map(|its| cost(report, its)).collect();
     let title = format!("CPU time of the server for each {}", scenario.unit);
     if !costs.is_empty() {
@@ -42,96 +41,6 @@ pub(super) fn of_scenario(report: &Report, judged: &Judged<'_>) -> Outcome<Vec<C
         charts.push(Chart::new(scenario, "memory", title, chart::bars, &memory)?);
     }
     Ok(charts)
-}
-
-/// How cost, memory and waits grow with the connections, for each kind of
-/// scenario that was measured with three numbers of them or more.
-pub(super) fn of_growth(report: &Report) -> Outcome<Vec<Chart>> {
-    let mut charts = Vec::new();
-    for kind in kinds(report) {
-        for (name, title, figure, show) in FIGURES {
-            let lines = lines(report, &kind, figure);
-            for (group, suffix, belongs) in GROUPS {
-                let has_peers = report.servers.iter().any(|its| its.family == Family::Peer);
-                if group == "field" && !has_peers {
-                    continue;
-                }
-                let of_group = |line: &&Line| belongs(line.color, &report.servers[line.color]);
-                let lines: Vec<_> = lines.iter().filter(of_group).cloned().collect();
-                if lines.is_empty() {
-                    continue;
-                }
-                let title = format!("{kind}, {suffix}: {title}, by connections");
-                let svg = chart::growth(&title, &lines, show)?;
-                charts.push(Chart { name: format!("{kind}-{name}-{group}"), title, svg });
-            }
-        }
-    }
-    Ok(charts)
-}
-
-type Figure = fn(&Standing<'_>) -> Option<f64>;
-type Show = fn(f64) -> String;
-
-const FIGURES: [(&str, &str, Figure, Show); 3] = [
-    ("cost", "CPU time of the server for each request", |its| Some(its.cost.median), time_tick),
-    (
-        "memory",
-        "peak memory",
-        |its| its.figures.peak_memory_bytes.map(|peak| peak as f64),
-        bytes_tick,
-    ),
-    ("waits", "p99 wait", |its| its.figures.latency.map(|waits| waits.p99_ns as f64), time_tick),
-];
-
-type Belongs = fn(usize, &ServerInfo) -> bool;
-
-/// The drivers beside the limit, and the first of them beside the field: all
-/// in one chart would be a tangle.
-const GROUPS: [(&str, &str, Belongs); 2] = [
-    ("drivers", "our drivers", |_, its| its.family != Family::Peer),
-    ("field", "the field", |number, its| its.family != Family::Ours || number == 0),
-];
-
-/// `echo` for `echo-1` and its like, where there are three of them.
-fn kinds(report: &Report) -> Vec<String> {
-    let mut kinds: Vec<&str> = Vec::new();
-    for (kind, _) in report.scenarios.iter().filter_map(kind_and_connections) {
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let sizes = |kind: &str| {
-        let all = report.scenarios.iter().filter_map(kind_and_connections);
-        all.filter(|(its, _)| *its == kind).count()
-    };
-    kinds.into_iter().filter(|kind| sizes(kind) >= 3).map(str::to_owned).collect()
-}
-
-fn kind_and_connections(scenario: &ScenarioResult) -> Option<(&str, f64)> {
-    let (kind, size) = scenario.name.rsplit_once('-')?;
-    Some((kind, f64::from(size.parse::<u32>().ok()?)))
-}
-
-/// A line for each server with a figure at two sizes or more.
-fn lines(report: &Report, kind: &str, figure: Figure) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for (color, server) in report.servers.iter().enumerate() {
-        let mut points = Vec::new();
-        for scenario in &report.scenarios {
-            let Some((its, connections)) = kind_and_connections(scenario) else { continue };
-            let judged = judge(report, scenario);
-            let standing = judged.standings.iter().find(|its| its.server.name == server.name);
-            if let Some(value) = standing.and_then(figure).filter(|_| its == kind) {
-                points.push((connections, value));
-            }
-        }
-        points.sort_by(|one, other| one.0.total_cmp(&other.0));
-        if points.len() >= 2 {
-            lines.push(Line { name: server.name.clone(), color, points });
-        }
-    }
-    lines
 }
 
 impl Chart {
@@ -179,23 +88,9 @@ fn color(report: &Report, its: &Standing<'_>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judge::judge;
     use super::super::samples;
     use super::*;
-
-    #[test]
-    fn growth_is_shown_for_three_sizes_of_a_kind_alone() {
-        let mut report = samples::report();
-        report.scenarios.truncate(1);
-        assert!(of_growth(&report).expect("nothing to draw").is_empty());
-        for size in ["echo-1", "echo-10000"] {
-            let mut scenario = report.scenarios[0].clone();
-            size.clone_into(&mut scenario.name);
-            report.scenarios.push(scenario);
-        }
-        let charts = of_growth(&report).expect("they can be drawn");
-        let names: Vec<_> = charts.iter().map(|chart| chart.name.as_str()).collect();
-        assert_eq!(names, ["echo-cost-drivers", "echo-memory-drivers"]);
-    }
 
     #[test]
     fn a_scenario_draws_what_was_measured() {

@@ -25,8 +25,7 @@ impl Grid {
     /// nobody has a figure for are left out.
     pub(super) fn of_scenario(judged: &Judged<'_>) -> Self {
         let unit = &judged.scenario.unit;
-        let mut standings: Vec<_> = judged.standings.iter().collect();
-        standings.sort_by(|one, other| one.cost.median.total_cmp(&other.cost.median));
+        let standings = judged.in_order();
         let mut header = vec!["server".to_owned()];
         let mut rows: Vec<_> = standings.iter().map(|its| vec![its.server.name.clone()]).collect();
         for (title, cell) in columns(unit) {

@@ -12,6 +12,8 @@
 //! - A server is *not ranked* when it left its core idle while the load did
 //!   not: then the load decided what was measured.
 
+use std::cmp::Ordering;
+
 use super::model::{Family, Figures, Outcome, Report, Round, ScenarioResult, ServerInfo};
 use crate::table::Spread;
 
@@ -87,23 +89,32 @@ fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
     if !its.may_be_ranked() {
         return Place::NotRanked;
     }
-    let basis = Basis::of(all);
-    let figure = basis.figure(its);
-    let others =
-        all.iter().filter(|other| other.may_be_ranked() && other.server.name != its.server.name);
+    let others = all.iter().filter(|other| other.server.name != its.server.name);
     let (mut ahead, mut ties) = (0, false);
-    for other in others.map(|other| basis.figure(other)) {
-        if is_ahead(other, figure) {
-            ahead += 1;
-        } else if !is_ahead(figure, other) {
-            ties = true;
+    for other in others {
+        match order(other, its, Basis::of(all)) {
+            // Also one that is not ranked: kept busier, it would have cost less, not more.
+            Ordering::Less => ahead += 1,
+            Ordering::Equal => ties |= other.may_be_ranked(),
+            Ordering::Greater => {}
         }
     }
     Place::Behind { ahead, ties }
 }
 
-fn is_ahead(its: Spread, other: Spread) -> bool {
-    its.high < other.low && its.median <= other.median * (1.0 - NEAR)
+/// Less: the one is ahead of the other. Equal: they tie.
+fn order(one: &Standing<'_>, other: &Standing<'_>, basis: Basis) -> Ordering {
+    let (one, other) = (basis.figure(one), basis.figure(other));
+    let is_ahead = |its: Spread, other: Spread| {
+        its.high < other.low && its.median <= other.median * (1.0 - NEAR)
+    };
+    if is_ahead(one, other) {
+        Ordering::Less
+    } else if is_ahead(other, one) {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    }
 }
 
 /// What servers are compared by: the same figure for all of a scenario.
@@ -132,6 +143,27 @@ impl Basis {
             Self::Cost => None,
         };
         ratio.unwrap_or(standing.cost)
+    }
+}
+
+impl<'a> Judged<'a> {
+    /// The standings as they are ranked, those that are ahead first.
+    pub(crate) fn in_order(&self) -> Vec<&Standing<'a>> {
+        let basis = Basis::of(&self.standings);
+        let median = |its: &Standing<'_>| basis.figure(its).median;
+        let mut standings: Vec<_> = self.standings.iter().collect();
+        standings.sort_by(|one, other| median(one).total_cmp(&median(other)));
+        standings
+    }
+
+    /// How two servers stand to each other; none unless both are ranked on figures that are not
+    /// noisy. Less: the one is ahead of the other. Equal: they tie.
+    pub(crate) fn steady_order(&self, one: &str, other: &str) -> Option<Ordering> {
+        let find = |name: &str| {
+            let its = self.standings.iter().find(|its| its.server.name == name)?;
+            (its.place != Place::NotRanked && !its.is_noisy()).then_some(its)
+        };
+        Some(order(find(one)?, find(other)?, Basis::of(&self.standings)))
     }
 }
 
@@ -244,7 +276,21 @@ mod tests {
         report.scenarios = vec![scenario(&mut report.servers, rows)];
         let judged = judge(&report, &report.scenarios[0]);
         let found: Vec<_> = judged.standings.iter().map(|standing| standing.place).collect();
-        assert_eq!(found, [Place::NotRanked, behind(0, false), behind(1, false)]);
+        // One that it is ahead of is behind it all the same.
+        assert_eq!(found, [Place::NotRanked, behind(0, false), behind(2, false)]);
+    }
+
+    #[test]
+    fn servers_are_shown_in_the_order_of_their_places() {
+        let mut report = report();
+        let mut slow = figures(&[1.5; 3]);
+        // It was asked in better times: each unit cost less than the others'.
+        slow.rounds.iter_mut().for_each(|round| round.server_cpu_ns /= 10);
+        report.scenarios =
+            vec![scenario(&mut report.servers, vec![slow, figures(&[1.2; 3]), figures(&[1.0; 3])])];
+        let judged = judge(&report, &report.scenarios[0]);
+        let names: Vec<_> = judged.in_order().iter().map(|its| its.server.name.as_str()).collect();
+        assert_eq!(names, ["c", "b", "a"]);
     }
 
     #[test]

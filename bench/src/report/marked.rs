@@ -21,6 +21,7 @@ use super::chart::WIDTH;
 use super::file::replace;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
+use super::growth;
 use super::judge::{judge, noisy_rankings};
 use super::model::Report;
 use super::{units, words};
@@ -82,7 +83,7 @@ fn part(report: &Report, name: &str, folder: &str, all: &mut Vec<Chart>) -> Outc
         }
         None if name == "counts" => table(&mut text, &counts_header(), &counts()),
         None if name == "growth" => {
-            show(&mut text, gallery::of_growth(report)?, folder, all);
+            show(&mut text, growth::charts(report)?, folder, all);
         }
         Some(("scenario", wanted)) => {
             let found = report.scenarios.iter().find(|scenario| scenario.name == wanted);

@@ -1,14 +1,16 @@
 //! What was found out, shown: on the terminal, as a page, in the documentation.
 //!
 //! [`model`] holds what `compare` measured; the rest of this room reads it and
-//! measures nothing. `judge` decides what may be concluded, `grid` and
-//! `gallery` which tables and charts there are, `words` what is said about
-//! them; `page` and `marked` put these together.
+//! measures nothing. `judge` decides what may be concluded, `grid`, `gallery`
+//! and `growth` which tables and charts there are, `words` what is said about
+//! them, `agreement` whether two reports say the same; `page` and `marked` put these together.
 
+mod agreement;
 mod chart;
 mod file;
 mod gallery;
 mod grid;
+mod growth;
 mod judge;
 mod marked;
 pub(crate) mod model;
@@ -23,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use self::agreement::Agreement;
 use self::grid::Grid;
 use self::model::Report;
 use crate::failure::{Failure, Outcome};
@@ -38,11 +41,17 @@ pub(crate) struct Options {
     /// Make the generated parts of this Markdown file anew
     #[arg(long, value_name = "FILE")]
     performance: Option<PathBuf>,
+    /// Say instead which rankings of these raw figures, of another run, are the same
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["page", "performance"])]
+    against: Option<PathBuf>,
 }
 
 /// Reads raw figures and shows them.
 pub(crate) fn show(options: &Options) -> Outcome<()> {
     let report = file::read(&options.file)?;
+    if let Some(other) = &options.against {
+        return say(&Agreement::of(&report, &file::read(other)?).to_string());
+    }
     if let Some(path) = &options.page {
         file::replace(path, &page::of(&report)?)?;
     }
@@ -55,7 +64,11 @@ pub(crate) fn show(options: &Options) -> Outcome<()> {
 /// Prints the tables of a report to standard output. A reader that has seen
 /// enough, such as `head`, is no failure.
 pub(crate) fn print(report: &Report) -> Outcome<()> {
-    match std::io::stdout().write_all(tables(report).as_bytes()) {
+    say(&tables(report))
+}
+
+fn say(text: &str) -> Outcome<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::because("cannot print the tables", error))
         }
@@ -84,7 +97,6 @@ fn tables(report: &Report) -> String {
 }
 
 /// Writes `report.json` and `report.html` into a folder that is there.
-#[allow(dead_code, reason = "for compare")]
 pub(crate) fn write(report: &Report, folder: &Path) -> Outcome<()> {
     file::write(report, &folder.join("report.json"))?;
     file::replace(&folder.join("report.html"), &page::of(report)?)

@@ -96,6 +96,9 @@ pub(crate) struct ScenarioResult {
     pub(crate) unit: String,
     /// How many connections a server has during it.
     pub(crate) connections: u64,
+    /// Bytes of a message, where scenarios of its kind differ in them.
+    #[serde(default)]
+    pub(crate) message_bytes: Option<u64>,
     /// A row for each server that speaks what the scenario needs.
     pub(crate) rows: Vec<Row>,
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::gallery::{self, Chart};
 use super::grid::Grid;
+use super::growth;
 use super::judge::{judge, noisy_rankings};
 use super::model::{Family, Report, ServerInfo};
 use super::words;
@@ -19,10 +20,10 @@ pub(super) fn of(report: &Report) -> Outcome<String> {
     page += "<h2 id=\"summary\">All scenarios</h2>\n";
     paragraph(&mut page, words::SUMMARY);
     grid(&mut page, &Grid::of_summary(report));
-    let growth = gallery::of_growth(report)?;
-    if !growth.is_empty() {
-        page += "<h2 id=\"growth\">How cost grows with connections</h2>\n";
-        charts(&mut page, &growth);
+    let growing = growth::charts(report)?;
+    if !growing.is_empty() {
+        page += "<h2 id=\"growth\">How cost grows</h2>\n";
+        charts(&mut page, &growing);
     }
     for scenario in &report.scenarios {
         let judged = judge(report, scenario);

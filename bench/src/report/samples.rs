@@ -54,6 +54,7 @@ pub(super) fn scenario(servers: &mut Vec<ServerInfo>, figures: Vec<Figures>) -> 
         title: "echo, 64 connections".to_owned(),
         unit: "request".to_owned(),
         connections: 64,
+        message_bytes: None,
         rows,
     }
 }

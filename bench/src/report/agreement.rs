@@ -1,0 +1,121 @@
+//! Whether two reports say the same: of every two servers that both rank on figures that are not
+//! noisy, who is ahead.
+//!
+//! Two reports *contradict* each other about a pair when each has another one ahead. Where one
+//! has them tie and the other does not, they do not: the one could not tell them apart.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::judge::judge;
+use super::model::Report;
+
+/// What two reports have in common.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Agreement {
+    /// Pairs of which both say the same.
+    same: usize,
+    /// Pairs that one of them cannot tell apart, in words.
+    open: Vec<String>,
+    /// Pairs of which they say the opposite, in words.
+    opposite: Vec<String>,
+}
+
+impl Agreement {
+    /// Compares them, scenario by scenario.
+    pub(super) fn of(report: &Report, other: &Report) -> Self {
+        let mut found = Self::default();
+        for scenario in &report.scenarios {
+            let twin = other.scenarios.iter().find(|twin| twin.name == scenario.name);
+            let Some(twin) = twin else { continue };
+            let (judged, twin) = (judge(report, scenario), judge(other, twin));
+            let names: Vec<_> = scenario.rows.iter().map(|row| row.server.as_str()).collect();
+            for (index, &one) in names.iter().enumerate() {
+                for &two in &names[index + 1..] {
+                    let orders = (judged.steady_order(one, two), twin.steady_order(one, two));
+                    if let (Some(first), Some(second)) = orders {
+                        found.note(&scenario.name, (one, two), (first, second));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn note(&mut self, scenario: &str, servers: (&str, &str), orders: (Ordering, Ordering)) {
+        let (one, two) = servers;
+        let say = |order| match order {
+            Ordering::Less => format!("{one} ahead of {two}"),
+            Ordering::Equal => format!("{one} and {two} tie"),
+            Ordering::Greater => format!("{two} ahead of {one}"),
+        };
+        let words = || format!("{scenario}: {}, then {}", say(orders.0), say(orders.1));
+        match orders {
+            (first, second) if first == second => self.same += 1,
+            (Ordering::Equal, _) | (_, Ordering::Equal) => self.open.push(words()),
+            _ => self.opposite.push(words()),
+        }
+    }
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.same + self.open.len() + self.opposite.len();
+        writeln!(
+            f,
+            "{all} pairs of servers are ranked by both on figures that are not noisy: {} alike, \
+             {} told apart by one alone, {} the other way round",
+            self.same,
+            self.open.len(),
+            self.opposite.len()
+        )?;
+        let open = self.open.iter().map(|words| ("told apart by one alone", words));
+        let opposite = self.opposite.iter().map(|words| ("the other way round", words));
+        open.chain(opposite).try_for_each(|(what, words)| writeln!(f, "{what}: {words}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{figures, report, scenario};
+    use super::*;
+
+    /// What two runs have in common in which servers had these ratios to the limit.
+    fn agreement(first: &[f64], second: &[f64]) -> Agreement {
+        let run = |ratios: &[f64]| {
+            let mut report = report();
+            let rows = ratios.iter().map(|&ratio| figures(&[ratio; 3])).collect();
+            report.scenarios = vec![scenario(&mut report.servers, rows)];
+            report
+        };
+        Agreement::of(&run(first), &run(second))
+    }
+
+    #[test]
+    fn reports_that_rank_alike_agree() {
+        let same = agreement(&[1.0, 1.2, 1.21], &[1.0, 1.3, 1.31]);
+        assert_eq!(same, Agreement { same: 3, ..Agreement::default() });
+    }
+
+    #[test]
+    fn a_tie_contradicts_nobody() {
+        let found = agreement(&[1.0, 1.01], &[1.0, 1.1]);
+        assert_eq!(found.open, ["echo-64: a and b tie, then a ahead of b"]);
+        assert_eq!((found.same, found.opposite.len()), (0, 0));
+    }
+
+    #[test]
+    fn two_leaders_are_a_contradiction() {
+        let found = agreement(&[1.0, 1.2], &[1.2, 1.0]);
+        assert_eq!(found.opposite, ["echo-64: a ahead of b, then b ahead of a"]);
+        assert!(found.to_string().contains("1 the other way round"), "{found}");
+    }
+
+    #[test]
+    fn a_noisy_figure_is_no_part_of_it() {
+        let mut first = report();
+        let rows = vec![figures(&[1.0; 3]), figures(&[1.0, 1.5, 2.0])];
+        first.scenarios = vec![scenario(&mut first.servers, rows)];
+        assert_eq!(Agreement::of(&first, &first), Agreement::default());
+    }
+}
