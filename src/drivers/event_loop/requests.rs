@@ -125,6 +125,8 @@ impl<S: 'static, N: Network> Engine<S, N> {
             return None;
         };
         let mut is_first = true;
+        // Several in a round are one write to each of the audience.
+        let is_last = self.desk.request_count() == 0;
         while *next_slot < self.connections.slot_count() {
             // Its first step is the one that began it.
             if !mem::take(&mut is_first) && (*steps == 0 || !self.may_begin()) {
@@ -139,9 +141,13 @@ impl<S: 'static, N: Network> Engine<S, N> {
                     && entry.is_some_and(|entry| entry.connection.listener() == Some(*listener))
             };
             let Some(id) = id.filter(is_audience) else { continue };
-            let input = Input::Deliver { bytes: bytes.clone(), when_full: *when_full, from: *from };
-            let delivery = self.touch(id, input, state);
-            self.hold_source(delivery, *from);
+            let (bytes, when_full, from) = (bytes.clone(), *when_full, *from);
+            let delivery = if is_last {
+                self.deliver(id, (bytes, when_full), from, state)
+            } else {
+                self.touch(id, Input::Deliver { bytes, when_full, from }, state)
+            };
+            self.hold_source(delivery, from);
         }
         None
     }

@@ -2,9 +2,31 @@
 
 use std::io::IoSlice;
 
-use super::Service;
+use bytes::Bytes;
+
+use super::{Engine, Service};
 use crate::net::{Network, Write};
-use crate::sansio::{CloseReason, FileRange, MAX_SLICES, Output};
+use crate::sansio::{CloseReason, ConnectionId, Delivery, FileRange, MAX_SLICES, Output, WhenFull};
+
+impl<S: 'static, N: Network> Engine<S, N> {
+    /// Bytes came from elsewhere, and nothing more is on its way: they are sent at once. While a
+    /// message goes to thousands, what belongs to one of them is in the processor's caches once.
+    pub(in super::super) fn deliver(
+        &mut self,
+        id: ConnectionId,
+        (bytes, when_full): (Bytes, WhenFull),
+        from: Option<ConnectionId>,
+        state: &mut S,
+    ) -> Delivery {
+        let delivery = self.with_service(id, state, |service| {
+            let delivery = service.deliver(bytes, when_full, from);
+            service.flush();
+            service.settle_wire();
+            delivery
+        });
+        delivery.unwrap_or(Delivery::NoSuchConnection)
+    }
+}
 
 impl<S: 'static, N: Network> Service<'_, S, N> {
     /// Writes what is unsent, until it is sent, the system takes no more, or the budget is spent.

@@ -118,6 +118,23 @@ fn a_broadcast_reaches_all_others_of_the_same_listener() {
 }
 
 #[test]
+fn broadcasts_of_one_turn_are_one_write_to_each_and_keep_their_order() {
+    let mut rig = Rig::new();
+    let listener = rig.listen(Limits::default(), |_| silent());
+    let clients = rig.clients(10);
+    for said in [&["one"][..], &["one", "two"], &["one", "two", "three"]] {
+        let before = rig.engine.stats().writes;
+        for line in said {
+            rig.engine.control().broadcast(listener, *line, WhenFull::Drop);
+        }
+        rig.settle();
+        assert_eq!(rig.engine.stats().writes - before, 10, "{said:?}");
+        let expected = said.concat();
+        assert!(clients.iter().all(|client| client.take() == expected.as_bytes()), "{said:?}");
+    }
+}
+
+#[test]
 fn a_message_from_elsewhere_is_one_flush_and_leaves_nothing_over() {
     let mut rig = Rig::echo();
     let client = rig.client();
