@@ -1,7 +1,8 @@
 //! A timerfd(2) in the loop's own poll, so that the poll announces deadlines, too: to a host that
 //! waits for its descriptor alone, and to the loop itself, whose long waits then need no timeout.
 //!
-//! It must never fire later than it was asked to; earlier does no harm, because a turn that finds
+//! It must never fire later than it was asked to, but for what the thread is kept from running
+//! between its reading of the clock and the call; earlier does no harm, because a turn that finds
 //! nothing to do sets it again. It is never read: setting it makes the next expiry a new edge,
 //! read or not. And because setting it is a system call, it is set only when it would fire too
 //! late.

@@ -24,7 +24,8 @@ use crate::net::{Network as _, Poller, SystemNetwork};
 ///
 /// Without, a host also asks [`next_deadline`](EventLoop::next_deadline) before each wait. Level-
 /// triggered is the way to register it; a host that cannot makes turns until one neither fetched
-/// events nor left work over.
+/// events nor left work over. A loop that has waited itself before ([`Wait`](super::Wait)) may be
+/// readable once more than it has something to do; a turn quiets it.
 ///
 /// The descriptor is the same for life. There is none where mio works through poll(2) or
 /// completion ports.
@@ -183,6 +184,7 @@ mod tests {
         event_loop.call_at(at, |_, ()| ControlFlow::Break(()));
         while event_loop.turn(Wait::Forever, Budget::default(), &mut ()).unwrap().callbacks == 0 {}
         assert!(Clock::System.now() >= at);
-        assert_eq!(event_loop.engine.network().timer_calls(), usize::from(CAN_HOLD_TIMER));
+        // None where so much time passed before the wait that it was no long one.
+        assert!(event_loop.engine.network().timer_calls() <= 1);
     }
 }

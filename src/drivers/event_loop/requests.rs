@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use super::engine::Engine;
@@ -113,16 +114,33 @@ impl<S: 'static, N: Network> Engine<S, N> {
         }
     }
 
-    /// Gives the rest of the broadcast back where the budget ended it.
+    /// Gives the rest of the broadcast back where the budget ended it. Where a panic does, the
+    /// rest of the audience is still to be served in the next turn.
     fn broadcast(
         &mut self,
         mut request: Request<S>,
         steps: &mut usize,
         state: &mut S,
     ) -> Option<Request<S>> {
-        let Request::Broadcast { listener, from, bytes, when_full, next_slot } = &mut request
-        else {
-            return None;
+        let all = || self.broadcast_steps(&mut request, steps, state);
+        match panic::catch_unwind(AssertUnwindSafe(all)) {
+            Ok(is_done) => (!is_done).then_some(request),
+            Err(cause) => {
+                self.desk.put_request_back(request);
+                panic::resume_unwind(cause);
+            }
+        }
+    }
+
+    /// Says whether all of the audience had its step.
+    fn broadcast_steps(
+        &mut self,
+        request: &mut Request<S>,
+        steps: &mut usize,
+        state: &mut S,
+    ) -> bool {
+        let Request::Broadcast { listener, from, bytes, when_full, next_slot } = request else {
+            return true;
         };
         let mut is_first = true;
         // Several in a round are one write to each of the audience.
@@ -130,7 +148,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
         while *next_slot < self.connections.slot_count() {
             // Its first step is the one that began it.
             if !mem::take(&mut is_first) && (*steps == 0 || !self.may_begin()) {
-                return Some(request);
+                return false;
             }
             let id = self.connections.id_at(*next_slot);
             *next_slot += 1;
@@ -149,7 +167,7 @@ impl<S: 'static, N: Network> Engine<S, N> {
             };
             self.hold_source(delivery, from);
         }
-        None
+        true
     }
 
     /// Hands `input` to `to`, a connection or a datagram socket, if that is still there.

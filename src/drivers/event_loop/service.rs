@@ -91,12 +91,17 @@ impl<S: 'static, N: Network> Engine<S, N> {
     /// Something came from elsewhere: it is done now, and flushed at the end of the round, once
     /// for however many.
     pub(super) fn touch(&mut self, id: ConnectionId, input: Input, state: &mut S) -> Delivery {
+        self.flush_later(id);
+        self.input(id, input, state)
+    }
+
+    /// Puts a connection on the list of those to be flushed at the end of the round.
+    pub(super) fn flush_later(&mut self, id: ConnectionId) {
         if let Some(entry) = self.connections.get_mut(id)
             && !mem::replace(&mut entry.is_touched, true)
         {
             self.touched.push_back(id);
         }
-        self.input(id, input, state)
     }
 
     /// Puts `protocol` in the place of a connection's. Gives it back where that one is gone.

@@ -11,6 +11,9 @@ use crate::sansio::{CloseReason, ConnectionId, Delivery, FileRange, MAX_SLICES, 
 impl<S: 'static, N: Network> Engine<S, N> {
     /// Bytes came from elsewhere, and nothing more is on its way: they are sent at once. While a
     /// message goes to thousands, what belongs to one of them is in the processor's caches once.
+    ///
+    /// Where the source is to be paused they wait for the end of the round, as others do: what
+    /// sending them leads to may let the source go, which must be held first.
     pub(in super::super) fn deliver(
         &mut self,
         id: ConnectionId,
@@ -18,12 +21,19 @@ impl<S: 'static, N: Network> Engine<S, N> {
         from: Option<ConnectionId>,
         state: &mut S,
     ) -> Delivery {
+        let mut waits = false;
         let delivery = self.with_service(id, state, |service| {
             let delivery = service.deliver(bytes, when_full, from);
-            service.flush();
-            service.settle_wire();
+            waits = delivery == Delivery::QueuedAndFull || service.is_time_up();
+            if !waits {
+                service.flush();
+                service.settle_wire();
+            }
             delivery
         });
+        if waits {
+            self.flush_later(id);
+        }
         delivery.unwrap_or(Delivery::NoSuchConnection)
     }
 }
@@ -55,7 +65,7 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
             }
             if was_backpressured {
                 self.note_callback("writable");
-                if self.until.is_some_and(|until| self.desk.now() >= until) {
+                if self.is_time_up() {
                     return;
                 }
             }
@@ -64,6 +74,11 @@ impl<S: 'static, N: Network> Service<'_, S, N> {
                 return;
             }
         }
+    }
+
+    /// As far as the clock was read.
+    fn is_time_up(&self) -> bool {
+        self.until.is_some_and(|until| self.desk.now() >= until)
     }
 
     /// One write. Gives how many bytes went; 0 where there is nothing more to do now.

@@ -258,3 +258,49 @@ fn p19_many_panics_with_input_kept_leave_nothing_counted_as_held() {
     }
     assert_eq!((rig.open(), rig.engine.stats().held), (0, 0));
 }
+
+#[test]
+fn p19_a_panic_in_the_middle_of_a_broadcast_leaves_nobody_else_without_it() {
+    let mut rig = Rig::with(Config::default().on_panic(OnPanic::Propagate));
+    let listener = rig.listen(Limits::default(), |_| panicking("closed"));
+    let clients = rig.clients(3);
+    clients.iter().for_each(|client| client.pipe().room = usize::MAX);
+    clients[0].pipe().room = 0;
+    let handle = rig.engine.handle();
+    for _ in 0..3 {
+        handle.broadcast(listener, Bytes::from(vec![7; 50_000]), WhenFull::Close).unwrap();
+    }
+    let mut panics = 0;
+    for _ in 0..5 {
+        panics += usize::from(panic::catch_unwind(AssertUnwindSafe(|| rig.turn())).is_err());
+    }
+    assert_eq!((panics, rig.open()), (1, 2));
+    assert!(clients[1..].iter().all(|client| client.take().len() == 150_000));
+}
+
+#[test]
+fn p19_a_panic_of_one_target_does_not_let_a_source_go_that_another_holds() {
+    let mut rig = Rig::with(Config::default().on_panic(OnPanic::Close));
+    rig.listen(Limits::default(), |_| {
+        probe(|call, on, _| match call {
+            Call::Received(bytes) => {
+                on.broadcast(Bytes::from(vec![7; 100_000]), WhenFull::PauseSource);
+                bytes.len()
+            }
+            Call::Writable => panic!("a panic on purpose"),
+            _ => 0,
+        })
+    });
+    let clients = rig.clients(3);
+    clients[1].pipe().room = 0;
+    clients[2].pipe().room = usize::MAX;
+    clients[0].send("go");
+    rig.settle();
+    assert_eq!((rig.open(), rig.count("received")), (2, 1), "the third panicked");
+    clients[0].send("go");
+    rig.settle();
+    assert_eq!(rig.count("received"), 1, "the second has taken nothing yet");
+    clients[1].change(|pipe| pipe.room = usize::MAX);
+    rig.settle();
+    assert_eq!(rig.count("received"), 2);
+}
