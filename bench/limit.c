@@ -15,8 +15,8 @@
  *          is registered once, for both directions, edge-triggered. One readiness costs one read
  *          into one 64 KiB buffer shared by all connections and one write. A read that did not
  *          fill the buffer ends the reading, unless the event said that the peer has finished or
- *          failed; after one that did fill it the connection waits for its next turn, so a greedy
- *          one cannot hold the loop. What the socket does not take is kept, in order, and sent
+ *          failed; after one that did fill it the connection waits until all others that are ready
+ *          had theirs, so a greedy one cannot hold the loop. What the socket does not take is kept, in order, and sent
  *          when the socket is writable again; until then nothing more is read from that
  *          connection. The end of the peer's stream is answered by closing, after what is kept
  *          went out.
@@ -390,6 +390,7 @@ static void serve(int fd, uint32_t events)
         outcome = LOST;
     if (outcome == LOST) {
         free(c->kept);
+        c->kept = NULL;
         c->open = false;
         close(fd);
     }
@@ -457,14 +458,14 @@ static void run(int listener)
     time_t resume = 0; /* when to accept again, if not zero */
     bool watched = watch(EPOLL_CTL_ADD, listener, EPOLLIN);
     while (watched) {
+        if (next.count > 0)
+            serve_queued(); /* what it closes is in no batch of events: none was fetched yet */
         int patience = next.count > 0 ? 0 : resume == 0 ? -1 : 1000;
         int count = epoll_wait(poller, events, EVENTS, patience);
         if (count < 0 && errno != EINTR)
             fail("epoll_wait");
         if (is_web)
             refresh_date();
-        if (next.count > 0)
-            serve_queued();
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd != listener) {
                 serve(events[i].data.fd, events[i].events);

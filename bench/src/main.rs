@@ -19,6 +19,9 @@
 //!
 //! # What a thousand busy clients cost the frames of a game that serves them:
 //! $B frames
+//!
+//! # Where its time goes (needs perf):
+//! $B flame --kind http --server "target/release/examples/http_hello 127.0.0.1:0"
 //! ```
 //!
 //! A server is any command that listens on a free port and prints, as its
@@ -39,6 +42,7 @@
 mod compare;
 mod contenders;
 mod failure;
+mod flame;
 mod frames;
 mod greedy;
 mod idle;
@@ -78,6 +82,8 @@ enum Command {
     Greedy(greedy::Options),
     /// What a server costs the frames of the game it is a guest in
     Frames(frames::Options),
+    /// Where a server's time goes: a flame graph, and the part of each system call
+    Flame(flame::Options),
     /// Show the raw figures of a comparison again
     Report(report::Options),
     /// List the servers that a comparison knows, and the commands that run them
@@ -125,6 +131,7 @@ fn dispatch(command: Command) -> Outcome<()> {
         Command::Idle(options) => idle::measure(&options),
         Command::Greedy(options) => greedy::measure(&options),
         Command::Frames(options) => frames::measure(&options),
+        Command::Flame(options) => flame::measure(&options),
         Command::Report(options) => report::show(&options),
         Command::Servers(options) => contenders::listing::list(&options),
         Command::Load(options) => load::serve(&options),

@@ -127,15 +127,21 @@ impl Strace {
 /// something else; then all the rest in one piece.
 fn forward(messages: impl Read, processes: usize, sender: &mpsc::SyncSender<String>) {
     let mut reader = BufReader::new(messages);
-    let mut complaint = String::new();
+    let (mut attached, mut complaint) = (0, String::new());
     for _ in 0..processes {
         let mut line = String::new();
         // What cannot be read, or is at its end, says nothing of a process.
         let _ = reader.read_line(&mut line);
-        if !line.contains("attached") {
+        if line.contains("attached") {
+            attached += 1;
+        } else if !line.contains("No such process") {
             complaint = if line.is_empty() { "it ended".to_owned() } else { line };
             break;
         }
+        // A child may have ended since it was listed.
+    }
+    if attached == 0 && complaint.is_empty() {
+        complaint = "no such process".to_owned();
     }
     // The receiver may have given up.
     let _ = sender.send(complaint);
@@ -198,6 +204,10 @@ mod tests {
         let refused = "strace: attach: ptrace(PTRACE_SEIZE, 7): Operation not permitted\n";
         assert_eq!(told(refused, 2), [refused, ""]);
         assert_eq!(told("strace: Process 7 attached\n", 2), ["it ended", ""]);
+        let gone = "strace: attach: ptrace(PTRACE_SEIZE, 8): No such process\n";
+        assert_eq!(told(gone, 1), ["no such process", ""]);
+        let one = "strace: Process 7 attached\nstrace: attach: No such process\n% time\n";
+        assert_eq!(told(one, 2), ["", "% time\n"]);
     }
 
     #[test]

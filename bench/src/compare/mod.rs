@@ -46,7 +46,7 @@ const FILE_BYTES: u64 = 1 << 30;
 /// Options of `compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Take under a minute: fewer rounds, fewer connections, no system calls
+    /// Take under a minute: fewer rounds and connections, messages of one size, no system calls
     #[arg(long)]
     quick: bool,
     /// Only these scenarios

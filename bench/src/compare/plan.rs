@@ -226,10 +226,12 @@ impl Outline {
     fn slices(&self, connections: u32, pace: Pace) -> (Duration, u32) {
         let asks_one = self.work.is_idle() || self.work == Work::Churn;
         let (milliseconds, slices) = match (pace, self.work, connections) {
-            (Pace::Full, Work::File, _) => (150, 4),
+            // What is under way where a slice begins and ends is much.
+            (Pace::Full, Work::File | Work::Greedy, _) => (150, 5),
             (Pace::Full, work, _) if work.is_bulky() => (100, 4),
+            (Pace::Full, Work::Echo { bytes }, _) if bytes != ECHO_BYTES => (20, 12),
             (Pace::Quick, Work::File, _) => (50, 2),
-            (Pace::Full, _, MANY..) if !asks_one => (300, 3),
+            (Pace::Full, _, MANY..) if !asks_one => (250, 4),
             (Pace::Full, _, SOME..MANY) if !asks_one => (150, 4),
             (Pace::Quick, _, SOME..) if !asks_one => (60, 2),
             (Pace::Full, ..) => (20, 20),
@@ -244,10 +246,9 @@ impl Work {
     /// waits for its own answer.
     fn is_paced(self) -> bool {
         match self {
-            // A client's own message takes its time to be sent.
-            Self::Echo { .. } if self.is_bulky() => false,
-            Self::Echo { .. }
-            | Self::Http { pipeline: 1 }
+            // A longer message takes the client its own time to send.
+            Self::Echo { bytes } => bytes == ECHO_BYTES,
+            Self::Http { pipeline: 1 }
             | Self::IdleEcho
             | Self::IdleHttp
             | Self::SlowReader

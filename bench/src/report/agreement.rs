@@ -2,13 +2,15 @@
 //! noisy, who is ahead.
 //!
 //! Two reports *contradict* each other about a pair when each has another one ahead. Where one
-//! has them tie and the other does not, they do not: the one could not tell them apart.
+//! has them tie and the other does not, they do not: the one could not tell them apart. Scenarios
+//! of the same name and another size (`--quick` has such) are not compared.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use super::judge::judge;
-use super::model::Report;
+use super::model::{Report, ScenarioResult};
+use crate::failure::{Failure, Outcome};
 
 /// What two reports have in common.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,15 +21,22 @@ pub(super) struct Agreement {
     open: Vec<String>,
     /// Pairs of which they say the opposite, in words.
     opposite: Vec<String>,
+    /// Scenarios that the other does not have, or not at the same size.
+    left_out: Vec<String>,
 }
 
 impl Agreement {
-    /// Compares them, scenario by scenario.
-    pub(super) fn of(report: &Report, other: &Report) -> Self {
+    /// Compares them, scenario by scenario. There must be one that both have.
+    pub(super) fn of(report: &Report, other: &Report) -> Outcome<Self> {
         let mut found = Self::default();
         for scenario in &report.scenarios {
-            let twin = other.scenarios.iter().find(|twin| twin.name == scenario.name);
-            let Some(twin) = twin else { continue };
+            let size = |its: &ScenarioResult| (its.connections, its.message_bytes);
+            let is_twin =
+                |its: &&ScenarioResult| its.name == scenario.name && size(its) == size(scenario);
+            let Some(twin) = other.scenarios.iter().find(is_twin) else {
+                found.left_out.push(scenario.name.clone());
+                continue;
+            };
             let (judged, twin) = (judge(report, scenario), judge(other, twin));
             let names: Vec<_> = scenario.rows.iter().map(|row| row.server.as_str()).collect();
             for (index, &one) in names.iter().enumerate() {
@@ -39,7 +48,10 @@ impl Agreement {
                 }
             }
         }
-        found
+        if found.left_out.len() == report.scenarios.len() {
+            return Err(Failure::new("the two reports have no scenario in common"));
+        }
+        Ok(found)
     }
 
     fn note(&mut self, scenario: &str, servers: (&str, &str), orders: (Ordering, Ordering)) {
@@ -71,7 +83,9 @@ impl fmt::Display for Agreement {
         )?;
         let open = self.open.iter().map(|words| ("told apart by one alone", words));
         let opposite = self.opposite.iter().map(|words| ("the other way round", words));
-        open.chain(opposite).try_for_each(|(what, words)| writeln!(f, "{what}: {words}"))
+        let left_out = self.left_out.iter().map(|name| ("not in both", name));
+        let all = open.chain(opposite).chain(left_out);
+        all.into_iter().try_for_each(|(what, words)| writeln!(f, "{what}: {words}"))
     }
 }
 
@@ -88,7 +102,7 @@ mod tests {
             report.scenarios = vec![scenario(&mut report.servers, rows)];
             report
         };
-        Agreement::of(&run(first), &run(second))
+        Agreement::of(&run(first), &run(second)).expect("they have a scenario in common")
     }
 
     #[test]
@@ -116,6 +130,18 @@ mod tests {
         let mut first = report();
         let rows = vec![figures(&[1.0; 3]), figures(&[1.0, 1.5, 2.0])];
         first.scenarios = vec![scenario(&mut first.servers, rows)];
-        assert_eq!(Agreement::of(&first, &first), Agreement::default());
+        let found = Agreement::of(&first, &first).expect("they have a scenario in common");
+        assert_eq!(found, Agreement::default());
+    }
+
+    #[test]
+    fn scenarios_of_another_size_are_not_compared() {
+        let full = report();
+        let mut quick = report();
+        quick.scenarios[1].connections = 8;
+        let found = Agreement::of(&full, &quick).expect("they have a scenario in common");
+        assert_eq!(found.left_out, ["slow-reader"]);
+        quick.scenarios[0].message_bytes = Some(1024);
+        Agreement::of(&full, &quick).expect_err("they have none");
     }
 }

@@ -109,10 +109,10 @@ fn columns(unit: &str) -> Vec<(String, Column)> {
 
 fn place(its: &Standing<'_>) -> String {
     match its.place {
-        Place::NotRanked => "–".to_owned(),
+        Place::NotRanked | Place::Unknown => "–".to_owned(),
         Place::Behind { ahead, ties } => {
             let tie = if ties { " =" } else { "" };
-            let noise = if its.is_noisy() { NOISE_MARK } else { "" };
+            let noise = if its.is_noisy { NOISE_MARK } else { "" };
             format!("{}{tie}{noise}", ahead + 1)
         }
     }
@@ -144,8 +144,8 @@ fn show_ratio(ratio: f64) -> String {
 }
 
 fn in_summary(its: &Standing<'_>) -> String {
-    let noise = if its.is_noisy() { NOISE_MARK } else { "" };
-    let rank = if its.place == Place::NotRanked { " ?" } else { "" };
+    let noise = if its.is_noisy { NOISE_MARK } else { "" };
+    let rank = if its.place.is_known() { "" } else { " ?" };
     match its.to_limit {
         Some(figure) if !its.is_limit() => format!("{:.3}{noise}{rank}", figure.median),
         Some(_) | None => format!("{}{noise}{rank}", time(its.cost.median)),
@@ -176,12 +176,16 @@ fn notes(judged: &Judged<'_>) -> Vec<String> {
     }
     for its in &judged.standings {
         let name = &its.server.name;
-        if its.place == Place::NotRanked {
-            notes.push(format!(
+        match its.place {
+            Place::NotRanked => notes.push(format!(
                 "{name} is not ranked: the load was the busy side (server under {}, load idle under {})",
                 percent(LEAST_SERVER_BUSY),
                 percent(LEAST_LOAD_IDLE)
-            ));
+            )),
+            Place::Unknown => notes.push(format!(
+                "{name} is not ranked: one that could not be ranked seems to be ahead of it"
+            )),
+            Place::Behind { .. } => {}
         }
     }
     notes

@@ -10,7 +10,8 @@
 //! - One server is *ahead* of another when its spread ends below the other's
 //!   and their medians differ by at least [`NEAR`]; otherwise they tie.
 //! - A server is *not ranked* when it left its core idle while the load did
-//!   not: then the load decided what was measured.
+//!   not: then the load decided what was measured. Neither is one that such a
+//!   server seems to be ahead of: whether it is cannot be said.
 
 use std::cmp::Ordering;
 
@@ -52,6 +53,8 @@ pub(crate) struct Standing<'a> {
     /// The part of its time in which the load had something to do.
     pub(crate) load_busy: f64,
     pub(crate) place: Place,
+    /// Whether the figure that it is compared by is noisy.
+    pub(crate) is_noisy: bool,
 }
 
 /// Where a server stands in a scenario.
@@ -61,6 +64,15 @@ pub(crate) enum Place {
     Behind { ahead: usize, ties: bool },
     /// The load was the busy side.
     NotRanked,
+    /// Somebody who is not ranked seems to be ahead of it.
+    Unknown,
+}
+
+impl Place {
+    /// Whether it is one.
+    pub(crate) const fn is_known(self) -> bool {
+        matches!(self, Self::Behind { .. })
+    }
 }
 
 /// Judges one scenario.
@@ -79,7 +91,9 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
         }
     }
     let places: Vec<Place> = standings.iter().map(|standing| place(standing, &standings)).collect();
+    let basis = Basis::of(&standings);
     for (standing, place) in standings.iter_mut().zip(places) {
+        standing.is_noisy = is_noisy(basis.figure(standing));
         standing.place = place;
     }
     Judged { scenario, standings, refused }
@@ -93,7 +107,7 @@ fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
     let (mut ahead, mut ties) = (0, false);
     for other in others {
         match order(other, its, Basis::of(all)) {
-            // Also one that is not ranked: kept busier, it would have cost less, not more.
+            Ordering::Less if !other.may_be_ranked() => return Place::Unknown,
             Ordering::Less => ahead += 1,
             Ordering::Equal => ties |= other.may_be_ranked(),
             Ordering::Greater => {}
@@ -161,7 +175,7 @@ impl<'a> Judged<'a> {
     pub(crate) fn steady_order(&self, one: &str, other: &str) -> Option<Ordering> {
         let find = |name: &str| {
             let its = self.standings.iter().find(|its| its.server.name == name)?;
-            (its.place != Place::NotRanked && !its.is_noisy()).then_some(its)
+            (its.place.is_known() && !its.is_noisy).then_some(its)
         };
         Some(order(find(one)?, find(other)?, Basis::of(&self.standings)))
     }
@@ -187,16 +201,12 @@ impl<'a> Standing<'a> {
             server_busy: Spread::of(busy).median,
             load_busy: 1.0 - Spread::of(idle).median,
             place: Place::NotRanked,
+            is_noisy: false,
         }
     }
 
     fn may_be_ranked(&self) -> bool {
         self.server_busy >= LEAST_SERVER_BUSY || 1.0 - self.load_busy >= LEAST_LOAD_IDLE
-    }
-
-    /// The figure that it is judged noisy by: the one that is compared.
-    pub(crate) fn is_noisy(&self) -> bool {
-        is_noisy(self.to_limit.or(self.to_ours).unwrap_or(self.cost))
     }
 
     pub(crate) fn is_limit(&self) -> bool {
@@ -213,8 +223,8 @@ pub(crate) fn is_noisy(figure: Spread) -> bool {
 pub(crate) fn noisy_rankings(report: &Report) -> (usize, usize) {
     let judged = report.scenarios.iter().map(|scenario| judge(report, scenario));
     judged.fold((0, 0), |(all, noisy), judged| {
-        let ranked = || judged.standings.iter().filter(|its| its.place != Place::NotRanked);
-        (all + ranked().count(), noisy + ranked().filter(|its| its.is_noisy()).count())
+        let ranked = || judged.standings.iter().filter(|its| its.place.is_known());
+        (all + ranked().count(), noisy + ranked().filter(|its| its.is_noisy).count())
     })
 }
 
@@ -276,8 +286,7 @@ mod tests {
         report.scenarios = vec![scenario(&mut report.servers, rows)];
         let judged = judge(&report, &report.scenarios[0]);
         let found: Vec<_> = judged.standings.iter().map(|standing| standing.place).collect();
-        // One that it is ahead of is behind it all the same.
-        assert_eq!(found, [Place::NotRanked, behind(0, false), behind(2, false)]);
+        assert_eq!(found, [Place::NotRanked, behind(0, false), Place::Unknown]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct Options {
 pub(crate) fn show(options: &Options) -> Outcome<()> {
     let report = file::read(&options.file)?;
     if let Some(other) = &options.against {
-        return say(&Agreement::of(&report, &file::read(other)?).to_string());
+        return say(&Agreement::of(&report, &file::read(other)?)?.to_string());
     }
     if let Some(path) = &options.page {
         file::replace(path, &page::of(&report)?)?;

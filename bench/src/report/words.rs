@@ -41,7 +41,7 @@ pub(super) fn reliability(rankings: usize, noisy: usize) -> String {
          more than {} of their median, the lowest and the highest quarter left out. Two servers \
          tie (=) where these spreads overlap or the medians differ by less than {}. A server \
          that used less than {} of its core while the load was idle for less than {} is not \
-         ranked. Figures are medians over the rounds; in parentheses is the range of all rounds.",
+         ranked, nor is one that such a server seems to be ahead of. Figures are medians over the rounds; in parentheses is the range of all rounds.",
         percent(NOISY),
         percent(NEAR),
         percent(LEAST_SERVER_BUSY),
