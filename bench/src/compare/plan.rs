@@ -179,7 +179,7 @@ const TOO_MANY_TO_TRACE: u32 = 2_000;
 
 /// Time under the tracer, in which a server of one thread makes some thousands
 /// of calls.
-const TRACED: Duration = Duration::from_millis(500);
+const TRACED: Duration = Duration::from_millis(300);
 
 /// All scenarios in their order.
 pub(crate) fn scenarios(pace: Pace) -> Vec<Scenario> {
@@ -195,7 +195,7 @@ impl Outline {
         let is_quick = pace == Pace::Quick;
         let connections = if is_quick { self.quick_connections } else { self.connections };
         let paced = Duration::from_millis(match (pace, self.work.disturbs()) {
-            (Pace::Full, true) => 250,
+            (Pace::Full, true) => 200,
             (Pace::Full, false) => 200,
             (Pace::Quick, true) => 80,
             (Pace::Quick, false) => 30,
@@ -209,8 +209,13 @@ impl Outline {
             connections,
             rounds: if is_quick { 3 } else { 5 },
             fewest_rounds: if is_quick { 2 } else { 3 },
-            budget_each: Duration::from_millis(if is_quick { 400 } else { 5_000 }),
-            warm_up: Duration::from_millis(if is_quick { 40 } else { 100 }),
+            budget_each: Duration::from_millis(if is_quick { 400 } else { 10_000 }),
+            // Until the socket of a greedy client is as large as it gets.
+            warm_up: Duration::from_millis(match pace {
+                Pace::Full if self.work == Work::Greedy => 500,
+                Pace::Full => 100,
+                Pace::Quick => 40,
+            }),
             slices,
             slice,
             starts: if is_quick || connections >= MANY { Starts::Once } else { Starts::EachRound },
@@ -227,11 +232,13 @@ impl Outline {
         let asks_one = self.work.is_idle() || self.work == Work::Churn;
         let (milliseconds, slices) = match (pace, self.work, connections) {
             // What is under way where a slice begins and ends is much.
-            (Pace::Full, Work::File | Work::Greedy, _) => (150, 5),
+            (Pace::Full, Work::Greedy, _) => (150, 4),
+            (Pace::Full, Work::File, _) => (150, 3),
             (Pace::Full, work, _) if work.is_bulky() => (100, 4),
-            (Pace::Full, Work::Echo { bytes }, _) if bytes != ECHO_BYTES => (20, 12),
+            (Pace::Full, Work::Echo { bytes }, _) if bytes != ECHO_BYTES => (20, 16),
+            (Pace::Full, work, _) if work.is_idle() || work.disturbs() => (20, 10),
             (Pace::Quick, Work::File, _) => (50, 2),
-            (Pace::Full, _, MANY..) if !asks_one => (250, 4),
+            (Pace::Full, _, MANY..) if !asks_one => (200, 3),
             (Pace::Full, _, SOME..MANY) if !asks_one => (150, 4),
             (Pace::Quick, _, SOME..) if !asks_one => (60, 2),
             (Pace::Full, ..) => (20, 20),

@@ -107,6 +107,7 @@ fn take_turns(
     bar: &ProgressBar,
 ) -> Vec<Slices> {
     let count = parts.len();
+    let began = Instant::now();
     let mut all = vec![Slices::default(); count];
     bar.set_message(format!("round {} of {}", round + 1, scenario.rounds));
     for slice in 0..scenario.slices as usize {
@@ -115,7 +116,10 @@ fn take_turns(
                 return all;
             }
             let index = (round as usize + slice + turn) % count;
-            if let Some(sample) = parts[index].slice(scenario.slice) {
+            let before = began.elapsed();
+            if let Some(mut sample) = parts[index].slice(scenario.slice) {
+                let middle = (before + began.elapsed()) / 2;
+                sample.at_ns = middle.as_nanos() as u64;
                 all[index].0.push(sample);
             }
             bar.inc(1);

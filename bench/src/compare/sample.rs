@@ -1,8 +1,10 @@
 //! From slices to a round: sums, and the median ratio of neighbours.
 //!
-//! What the machine does meanwhile meets two neighbouring slices alike, so their
-//! ratio is far steadier than either figure; the median over the slices of a
-//! round throws out those that a neighbour on the machine fell into.
+//! What the machine does meanwhile meets neighbouring slices alike, so their
+//! ratio is far steadier than either figure: a slice is compared with what the
+//! other server cost at that time, which lies on the line between its slices
+//! before and after. The median over the slices of a round throws out those that
+//! a neighbour on the machine fell into.
 
 use crate::load::Tally;
 use crate::report::model::{Latency, Round};
@@ -11,6 +13,8 @@ use crate::table::Spread;
 /// What one server did in one slice.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
+    /// When, on the clock of its round.
+    pub(crate) at_ns: u64,
     /// Units, or bytes where the unit is a multiple of them.
     pub(crate) amount: u64,
     pub(crate) elapsed_ns: u64,
@@ -20,12 +24,12 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// What the load said of a slice, and what the server spent in it. Those who disturb are
-    /// answered, too, and that is part of what was spent.
+    /// What the load said of a slice, and what the server spent in it. What it spent on those
+    /// who disturb is part of what the others' requests cost beside them.
     pub(crate) fn of(tally: &Tally, server_cpu_ns: u64, counts_bytes: bool) -> Self {
-        let answered = tally.requests + tally.others.replies;
         Self {
-            amount: if counts_bytes { tally.bytes } else { answered },
+            at_ns: 0,
+            amount: if counts_bytes { tally.bytes } else { tally.requests },
             elapsed_ns: tally.elapsed_ns,
             server_cpu_ns,
             load_cpu_ns: tally.cpu_ns,
@@ -71,10 +75,24 @@ impl Slices {
     }
 
     fn ratio_to(&self, other: &Self) -> Option<f64> {
-        let both = self.0.iter().zip(&other.0);
-        let ratios: Vec<f64> =
-            both.filter_map(|(its, others)| Some(its.cost()? / others.cost()?)).collect();
+        let ratio = |its: &Sample| Some(its.cost()? / other.cost_at(its.at_ns)?);
+        let ratios: Vec<f64> = self.0.iter().filter_map(ratio).collect();
         (!ratios.is_empty()).then(|| Spread::of(ratios.into_iter()).median)
+    }
+
+    /// What a unit cost at a time: between two slices what lies between their costs.
+    fn cost_at(&self, at_ns: u64) -> Option<f64> {
+        let known = || self.0.iter().filter_map(|its| Some((its.at_ns, its.cost()?)));
+        let before = known().rfind(|(time, _)| *time <= at_ns);
+        let after = known().find(|(time, _)| *time >= at_ns);
+        match (before, after) {
+            (Some((first, from)), Some((second, to))) if second > first => {
+                let part = (at_ns - first) as f64 / (second - first) as f64;
+                Some(from + (to - from) * part)
+            }
+            (Some((_, cost)), _) | (None, Some((_, cost))) => Some(cost),
+            (None, None) => None,
+        }
     }
 
     /// Units in a second.
@@ -112,41 +130,44 @@ pub(crate) fn quarter(throughput: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Others;
 
-    fn slices(costs: &[u64]) -> Slices {
-        let sample = |&server_cpu_ns: &u64| Sample {
+    /// Slices of these costs, one each second from `begin` on.
+    fn slices(begin: u64, costs: &[u64]) -> Slices {
+        let sample = |(second, &server_cpu_ns): (u64, &u64)| Sample {
+            at_ns: second * 1_000,
             amount: 10,
             elapsed_ns: 1_000,
             server_cpu_ns,
             ..Sample::default()
         };
-        Slices(costs.iter().map(sample).collect())
+        Slices((begin..).zip(costs).map(sample).collect())
     }
 
     #[test]
     fn a_ratio_is_the_median_of_neighbours_and_not_of_sums() {
-        let limit = slices(&[100, 1_000, 100]);
-        let round = slices(&[150, 1_500, 9_000]).round(1, Some(&limit), None);
+        let limit = slices(0, &[100, 1_000, 100]);
+        let round = slices(0, &[150, 1_500, 9_000]).round(1, Some(&limit), None);
         assert_eq!(round.ratio_to_limit, Some(1.5));
         assert_eq!((round.units, round.server_cpu_ns, round.ratio_to_ours), (30, 10_650, None));
     }
 
     #[test]
-    fn what_those_who_disturb_were_answered_counts() {
-        let others = Others { replies: 90, ..Others::default() };
-        let tally = Tally { requests: 10, bytes: 1_000, others, ..Tally::default() };
-        let amounts = [false, true].map(|counts_bytes| Sample::of(&tally, 1, counts_bytes).amount);
-        assert_eq!(amounts, [100, 1_000]);
+    fn a_slice_is_compared_with_what_the_other_cost_at_that_time() {
+        let mut limit = slices(0, &[100, 200]);
+        limit.0[1].at_ns = 4_000;
+        let ratio = |second| slices(second, &[150]).ratio_to(&limit);
+        // Before, on the line, at its end, behind it.
+        assert_eq!([0, 2, 4, 9].map(ratio), [Some(1.5), Some(1.0), Some(0.75), Some(0.75)]);
+        assert_eq!(limit.ratio_to(&limit), Some(1.0));
     }
 
     #[test]
     fn a_slice_in_which_nothing_was_done_has_no_ratio() {
-        let mut idle = slices(&[100, 100]);
+        let mut idle = slices(0, &[100, 100]);
         idle.0[0].amount = 0;
-        let round = slices(&[200, 300]).round(1, Some(&idle), None);
-        assert_eq!(round.ratio_to_limit, Some(3.0));
-        let nothing = slices(&[200]).round(1, Some(&slices(&[])), None);
+        let round = idle.round(1, Some(&slices(0, &[50, 50])), None);
+        assert_eq!(round.ratio_to_limit, Some(2.0));
+        let nothing = slices(0, &[200]).round(1, Some(&slices(0, &[])), None);
         assert_eq!(nothing.ratio_to_limit, None);
     }
 

@@ -57,8 +57,6 @@ use crate::traffic::{ECHO_BYTES, Kind};
 
 pub(crate) use child::{Options, serve};
 use order::{Answer, Order};
-#[cfg(test)]
-pub(crate) use tally::Others;
 pub(crate) use tally::Tally;
 
 /// A load that says nothing for this much longer than its order may take has failed. It finds
