@@ -7,10 +7,11 @@
 //! no frame pointers, so stacks are unwound from copies of them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Cursor, Read as _, Write as _};
+use std::fs;
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -26,6 +27,9 @@ use crate::server::{Guarded, Server, pinned};
 use crate::table::Table;
 use crate::traffic::{ECHO_BYTES, Kind};
 
+/// By then a server has taken every connection; a listener that it has not would
+/// wait for a line that was sent before.
+const ALL_ARE_IN: Duration = Duration::from_millis(200);
 const WARM_UP: Duration = Duration::from_millis(500);
 /// What perf needs to begin, and to end.
 const AROUND: Duration = Duration::from_secs(1);
@@ -68,13 +72,14 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     pin_to(options.cores.load_core)?;
     // Now, and not when the samples are taken.
     let cannot = || format!("cannot write {}", options.out.display());
-    let mut out = File::create(&options.out).attempt(cannot())?;
+    fs::File::options().append(true).create(true).open(&options.out).attempt(cannot())?;
     let server = Server::start(&options.server, options.cores.server_core)?;
     let job = Job::new(server.address, options.kind, options.connections.into())
         .pipeline(options.pipeline.into())
         .bytes(options.bytes);
     let mut load =
         Load::start(&if options.churn { job.churn() } else { job }, options.cores.load_core)?;
+    thread::sleep(ALL_ARE_IN);
     load.slice(WARM_UP)?;
     let data = std::env::temp_dir().join(format!("switchboard-flame-{}", std::process::id()));
     let script = sampled(options, &server.family(), &mut load, &data);
@@ -82,7 +87,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let _ = fs::remove_file(&data);
     let folded = folded(&script?)?;
     let parts = parts(&folded)?;
-    out.write_all(&drawn(&folded, &title(options))?).attempt(cannot())?;
+    fs::write(&options.out, drawn(&folded, &title(options))?).attempt(cannot())?;
     print_parts(parts);
     println!("flame graph: {}", options.out.display());
     Ok(())
@@ -197,7 +202,7 @@ fn parts(folded: &str) -> Outcome<BTreeMap<String, u64>> {
 
 /// The system call that a frame is the beginning of.
 fn call(frame: &str) -> Option<&str> {
-    let entries = ["__x64_sys_", "__arm64_sys_", "__riscv_sys_"];
+    let entries = ["__x64_sys_", "__arm64_sys_", "__riscv_sys_", "__do_sys_"];
     let call = entries.iter().find_map(|entry| frame.strip_prefix(entry))?;
     Some(call.trim_end_matches(KERNEL))
 }
