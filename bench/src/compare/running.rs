@@ -1,7 +1,7 @@
 //! A server with its load, from the start until both are ended.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cost::{Accounts, Meter};
 use super::plan::{Scenario, Work};
@@ -16,8 +16,9 @@ use crate::traffic::Kind;
 
 /// Until a server has come to rest its time is looked at again after this.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-/// One that never rests is taken as it is.
-const MOST_LOOKS: u32 = 30;
+/// One that has not come to rest by then never will, and would take the core from
+/// the others while they are measured.
+const LONGEST_UNREST: Duration = Duration::from_secs(2);
 /// A server that is quiet for so long has taken every connection that waits.
 /// Nothing else tells: to a client one in the queue looks like one taken.
 const ALL_ARE_IN: Duration = Duration::from_millis(200);
@@ -111,16 +112,18 @@ impl Running {
     /// stands still because another one has its core is not at rest; that much
     /// is known of the first thread alone.
     fn at_rest(&self, between: Duration) -> Outcome<u64> {
+        let began = Instant::now();
         let mut last = self.meter.cpu_nanoseconds()?;
-        for _ in 0..MOST_LOOKS {
+        while began.elapsed() < LONGEST_UNREST {
             thread::sleep(between);
             let now = self.meter.cpu_nanoseconds()?;
             if now == last && !is_runnable(self.server.leader()) {
-                break;
+                return Ok(now);
             }
             last = now;
         }
-        Ok(last)
+        let why = format!("it still runs {LONGEST_UNREST:?} after its clients have stopped");
+        Err(Failure::new(why))
     }
 
     fn explain(&self, cause: Failure) -> Failure {

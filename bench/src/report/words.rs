@@ -24,7 +24,7 @@ pub(super) fn circumstances(report: &Report) -> Vec<(&'static str, String)> {
         ("system", format!("{}, kernel {}", machine.system, machine.kernel)),
         ("compiler", machine.rustc.clone()),
         ("commit", machine.commit.clone()),
-        ("command", report.command.clone()),
+        ("command", without_folders(&report.command)),
         ("began", report.began.clone()),
         ("took", format!("{} s", count(report.took_seconds as f64))),
     ];
