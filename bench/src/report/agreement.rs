@@ -1,5 +1,5 @@
-//! Whether two reports say the same: of every two servers that both rank on figures that are not
-//! noisy, who is ahead.
+//! Whether two reports say the same: of every two servers that both rank, and whose order noise
+//! would not change in either, who is ahead.
 //!
 //! Two reports *contradict* each other about a pair when each has another one ahead. Where one
 //! has them tie and the other does not, they do not: the one could not tell them apart. Scenarios
@@ -41,7 +41,7 @@ impl Agreement {
             let names: Vec<_> = scenario.rows.iter().map(|row| row.server.as_str()).collect();
             for (index, &one) in names.iter().enumerate() {
                 for &two in &names[index + 1..] {
-                    let orders = (judged.steady_order(one, two), twin.steady_order(one, two));
+                    let orders = (judged.sure_order(one, two), twin.sure_order(one, two));
                     if let (Some(first), Some(second)) = orders {
                         found.note(&scenario.name, (one, two), (first, second));
                     }
@@ -75,8 +75,8 @@ impl fmt::Display for Agreement {
         let all = self.same + self.open.len() + self.opposite.len();
         writeln!(
             f,
-            "{all} pairs of servers are ranked by both on figures that are not noisy: {} alike, \
-             {} told apart by one alone, {} the other way round",
+            "{all} pairs of servers are ranked by both beyond doubt: {} alike, {} told apart by one \
+             alone, {} the other way round",
             self.same,
             self.open.len(),
             self.opposite.len()
@@ -126,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn a_noisy_figure_is_no_part_of_it() {
+    fn an_order_that_is_doubtful_is_no_part_of_it() {
         let mut first = report();
-        let rows = vec![figures(&[1.0; 3]), figures(&[1.0, 1.5, 2.0])];
+        let rows = vec![figures(&[1.0; 3]), figures(&[1.02, 1.06, 1.1])];
         first.scenarios = vec![scenario(&mut first.servers, rows)];
         let found = Agreement::of(&first, &first).expect("they have a scenario in common");
         assert_eq!(found, Agreement::default());

@@ -7,6 +7,9 @@
 //! median over the rounds, and its spread is that of the middle half of them.
 //!
 //! - A figure is *noisy* when that spread is more than [`NOISY`] of the median.
+//!   A ranking is *doubtful* when it rests on a noisy figure and would be another
+//!   if noisy figures spread twice as much: not every noise puts one server
+//!   before another.
 //! - One server is *ahead* of another when its spread ends below the other's
 //!   and their medians differ by at least [`NEAR`]; otherwise they tie.
 //! - A server is *not ranked* when it left its core idle while the load did
@@ -55,6 +58,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) place: Place,
     /// Whether the figure that it is compared by is noisy.
     pub(crate) is_noisy: bool,
+    /// Whether noise may have put it where it is.
+    pub(crate) is_doubtful: bool,
 }
 
 /// Where a server stands in a scenario.
@@ -92,8 +97,10 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
     }
     let places: Vec<Place> = standings.iter().map(|standing| place(standing, &standings)).collect();
     let basis = Basis::of(&standings);
-    for (standing, place) in standings.iter_mut().zip(places) {
+    let doubts: Vec<bool> = standings.iter().map(|its| is_doubtful(its, &standings)).collect();
+    for ((standing, place), is_doubtful) in standings.iter_mut().zip(places).zip(doubts) {
         standing.is_noisy = is_noisy(basis.figure(standing));
+        standing.is_doubtful = is_doubtful;
         standing.place = place;
     }
     Judged { scenario, standings, refused }
@@ -116,9 +123,30 @@ fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
     Place::Behind { ahead, ties }
 }
 
+/// Whether noise may have put a server where it is.
+fn is_doubtful(its: &Standing<'_>, all: &[Standing<'_>]) -> bool {
+    let basis = Basis::of(all);
+    all.iter().any(|other| !is_sure(basis.figure(its), basis.figure(other)))
+}
+
+/// Whether two figures would stand to each other as they do if they spread twice as much, as far
+/// as they are noisy.
+fn is_sure(one: Spread, other: Spread) -> bool {
+    let twice = |its: Spread| match is_noisy(its) {
+        true => {
+            Spread { low: 2.0 * its.low - its.median, high: 2.0 * its.high - its.median, ..its }
+        }
+        false => its,
+    };
+    order_of(one, other) == order_of(twice(one), twice(other))
+}
+
 /// Less: the one is ahead of the other. Equal: they tie.
 fn order(one: &Standing<'_>, other: &Standing<'_>, basis: Basis) -> Ordering {
-    let (one, other) = (basis.figure(one), basis.figure(other));
+    order_of(basis.figure(one), basis.figure(other))
+}
+
+fn order_of(one: Spread, other: Spread) -> Ordering {
     let is_ahead = |its: Spread, other: Spread| {
         its.high < other.low && its.median <= other.median * (1.0 - NEAR)
     };
@@ -170,14 +198,16 @@ impl<'a> Judged<'a> {
         standings
     }
 
-    /// How two servers stand to each other; none unless both are ranked on figures that are not
-    /// noisy. Less: the one is ahead of the other. Equal: they tie.
-    pub(crate) fn steady_order(&self, one: &str, other: &str) -> Option<Ordering> {
-        let find = |name: &str| {
+    /// How two servers stand to each other; none unless both are ranked, and noise would not
+    /// change it. Less: the one is ahead of the other. Equal: they tie.
+    pub(crate) fn sure_order(&self, one: &str, other: &str) -> Option<Ordering> {
+        let basis = Basis::of(&self.standings);
+        let figure = |name: &str| {
             let its = self.standings.iter().find(|its| its.server.name == name)?;
-            (its.place.is_known() && !its.is_noisy).then_some(its)
+            its.place.is_known().then(|| basis.figure(its))
         };
-        Some(order(find(one)?, find(other)?, Basis::of(&self.standings)))
+        let (one, other) = (figure(one)?, figure(other)?);
+        is_sure(one, other).then(|| order_of(one, other))
     }
 }
 
@@ -202,6 +232,7 @@ impl<'a> Standing<'a> {
             load_busy: 1.0 - Spread::of(idle).median,
             place: Place::NotRanked,
             is_noisy: false,
+            is_doubtful: false,
         }
     }
 
@@ -219,12 +250,12 @@ pub(crate) fn is_noisy(figure: Spread) -> bool {
     figure.high - figure.low > NOISY * figure.median
 }
 
-/// How many rankings a report makes and how many of them rest on a noisy figure.
-pub(crate) fn noisy_rankings(report: &Report) -> (usize, usize) {
+/// How many rankings a report makes and how many of them are doubtful.
+pub(crate) fn doubtful_rankings(report: &Report) -> (usize, usize) {
     let judged = report.scenarios.iter().map(|scenario| judge(report, scenario));
-    judged.fold((0, 0), |(all, noisy), judged| {
+    judged.fold((0, 0), |(all, doubtful), judged| {
         let ranked = || judged.standings.iter().filter(|its| its.place.is_known());
-        (all + ranked().count(), noisy + ranked().filter(|its| its.is_noisy).count())
+        (all + ranked().count(), doubtful + ranked().filter(|its| its.is_doubtful).count())
     })
 }
 
@@ -303,10 +334,17 @@ mod tests {
     }
 
     #[test]
-    fn rankings_on_noisy_figures_are_counted() {
-        let mut report = report();
-        let rows = vec![figures(&[1.0, 1.0, 1.0]), figures(&[1.0, 1.5, 2.0])];
-        report.scenarios = vec![scenario(&mut report.servers, rows)];
-        assert_eq!(noisy_rankings(&report), (2, 1));
+    fn a_ranking_is_doubtful_if_noise_could_have_made_it() {
+        let doubtful = |ratios: &[&[f64]]| {
+            let mut report = report();
+            let rows = ratios.iter().map(|ratios| figures(ratios)).collect();
+            report.scenarios = vec![scenario(&mut report.servers, rows)];
+            doubtful_rankings(&report)
+        };
+        let noisy: &[f64] = &[3.0, 3.1, 3.2];
+        assert_eq!(doubtful(&[&[1.0; 3], noisy]), (2, 0), "it is far behind");
+        assert_eq!(doubtful(&[&[1.0; 3], &[2.92; 3], noisy]), (3, 2), "it is just behind");
+        assert_eq!(doubtful(&[&[1.0; 3], &[3.05; 3], noisy]), (3, 0), "they tie anyway");
+        assert_eq!(doubtful(&[&[1.0, 1.01, 1.02], &[1.05, 1.06, 1.07]]), (2, 0), "no noise");
     }
 }

@@ -22,7 +22,7 @@ use super::file::replace;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
 use super::growth;
-use super::judge::{judge, noisy_rankings};
+use super::judge::{doubtful_rankings, judge};
 use super::model::Report;
 use super::{units, words};
 use crate::failure::{Attempt, Failure, Outcome};
@@ -115,8 +115,8 @@ fn circumstances(text: &mut String, report: &Report) {
     for (name, value) in words::circumstances(report) {
         let _ = writeln!(text, "- {name}: {}", escaped(&value));
     }
-    let (all, noisy) = noisy_rankings(report);
-    let _ = writeln!(text, "\n{}", escaped(&words::reliability(all, noisy)));
+    let (all, doubtful) = doubtful_rankings(report);
+    let _ = writeln!(text, "\n{}", escaped(&words::reliability(all, doubtful)));
 }
 
 fn grid(text: &mut String, grid: &Grid) {

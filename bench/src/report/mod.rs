@@ -86,8 +86,8 @@ fn tables(report: &Report) -> String {
         text += &format!("\n{}: {}\n{grid}", scenario.name, scenario.title);
     }
     text += &format!("\n{}", Grid::of_summary(report));
-    let (all, noisy) = judge::noisy_rankings(report);
-    text += &format!("\n{}\n", words::reliability(all, noisy));
+    let (all, doubtful) = judge::doubtful_rankings(report);
+    text += &format!("\n{}\n", words::reliability(all, doubtful));
     for server in &report.servers {
         if let Some(why) = &server.absent {
             text += &format!("{} is absent: {why}\n", server.name);

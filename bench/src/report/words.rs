@@ -35,10 +35,11 @@ pub(super) fn circumstances(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// How far the rankings can be relied on.
-pub(super) fn reliability(rankings: usize, noisy: usize) -> String {
+pub(super) fn reliability(rankings: usize, doubtful: usize) -> String {
     format!(
-        "{noisy} of {rankings} rankings rest on a noisy figure (~): one whose rounds spread by \
-         more than {} of their median, the lowest and the highest quarter left out. Two servers \
+        "A figure is noisy (~) when its rounds spread by more than {} of their median, the lowest \
+         and the highest quarter left out. {doubtful} of {rankings} rankings are doubtful (~ \
+         behind the place): they would be others if noisy figures spread twice as much. Two servers \
          tie (=) where these spreads overlap or the medians differ by less than {}. A server \
          that used less than {} of its core while the load was idle for less than {} is not \
          ranked, nor is one that such a server seems to be ahead of. Figures are medians over the rounds; in parentheses is the range of all rounds.",
