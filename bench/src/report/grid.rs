@@ -6,6 +6,7 @@ use std::fmt;
 use super::judge::{Judged, LEAST_LOAD_IDLE, LEAST_SERVER_BUSY, Place, Standing, is_noisy, judge};
 use super::model::{Latency, Report};
 use super::units::{bytes, count, percent, three_digits, time};
+use super::words::without_folders;
 use crate::table::{Spread, Table};
 
 /// What stands behind a noisy figure.
@@ -163,8 +164,9 @@ fn several(number: u32) -> Option<String> {
 
 fn notes(judged: &Judged<'_>) -> Vec<String> {
     let refused = judged.refused.iter();
-    let mut notes: Vec<_> =
-        refused.map(|(server, why)| format!("{server} was not measured: {why}")).collect();
+    let mut notes: Vec<_> = refused
+        .map(|(server, why)| format!("{server} was not measured: {}", without_folders(why)))
+        .collect();
     let rates: Vec<_> = judged.standings.iter().filter_map(|its| its.figures.latency).collect();
     if let Some(first) = rates.first() {
         let rate = count(first.rate_per_second as f64);

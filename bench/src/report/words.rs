@@ -73,13 +73,18 @@ pub(super) fn servers(servers: &[ServerInfo]) -> (Vec<String>, Vec<Vec<String>>)
     (header, servers.iter().map(row).collect())
 }
 
-/// A command without the folders of this one machine.
-fn without_folders(command: &str) -> String {
-    let name = |word: &str| match word.rsplit_once('/') {
-        Some((_, name)) if word.starts_with('/') => name.to_owned(),
+/// A text without the folders of this one machine.
+pub(super) fn without_folders(text: &str) -> String {
+    text.split_whitespace().map(without_folder).collect::<Vec<_>>().join(" ")
+}
+
+/// A path, alone, quoted or behind the name of an option, as its last part.
+fn without_folder(word: &str) -> String {
+    let is_path = |&at: &usize| matches!(word[..at].chars().next_back(), None | Some('=' | '`'));
+    match (word.find('/').filter(is_path), word.rfind('/')) {
+        (Some(begin), Some(end)) => format!("{}{}", &word[..begin], &word[end + 1..]),
         _ => word.to_owned(),
-    };
-    command.split_whitespace().map(name).collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +95,10 @@ mod tests {
     fn a_command_is_shown_without_the_folders_of_one_machine() {
         let command = "python3 /home/me/bench/echo.py echo 127.0.0.1:0";
         assert_eq!(without_folders(command), "python3 echo.py echo 127.0.0.1:0");
-        assert_eq!(without_folders("cc -O2 bench/limit.c"), "cc -O2 bench/limit.c");
+        let others = ["cc -O2 bench/limit.c", "listening on http://127.0.0.1:80/"];
+        assert_eq!(others.map(without_folders), others);
+        let quoted = "server `/home/me/target/peers net-io`: ended; --folder=/tmp/bench-7";
+        let expected = "server `peers net-io`: ended; --folder=bench-7";
+        assert_eq!(without_folders(quoted), expected);
     }
 }
