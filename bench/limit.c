@@ -16,10 +16,10 @@
  *          into one 64 KiB buffer shared by all connections and one write. A read that did not
  *          fill the buffer ends the reading, unless the event said that the peer has finished or
  *          failed; after one that did fill it the connection waits until all others that are ready
- *          had theirs, so a greedy one cannot hold the loop. What the socket does not take is kept, in order, and sent
- *          when the socket is writable again; until then nothing more is read from that
- *          connection. The end of the peer's stream is answered by closing, after what is kept
- *          went out.
+ *          had theirs, so a greedy one cannot hold the loop. What the socket does not take is
+ *          kept, in order, and sent when the socket is writable again; until then nothing more is
+ *          read from that connection. The end of the peer's stream is answered by closing, after
+ *          what is kept went out.
  *
  *   echo   Write back what was read.
  *

@@ -195,8 +195,7 @@ impl Outline {
         let is_quick = pace == Pace::Quick;
         let connections = if is_quick { self.quick_connections } else { self.connections };
         let paced = Duration::from_millis(match (pace, self.work.disturbs()) {
-            (Pace::Full, true) => 200,
-            (Pace::Full, false) => 200,
+            (Pace::Full, _) => 200,
             (Pace::Quick, true) => 80,
             (Pace::Quick, false) => 30,
         });

@@ -234,6 +234,7 @@ mod tests {
         let grid = Grid::of_scenario(&judge(&report, &report.scenarios[1]));
         let noisy = grid.rows.iter().find(|row| row[0] == "b").expect("b is measured");
         assert!(noisy[3].ends_with('~'), "{noisy:?}");
+        assert_eq!(noisy[1], "1 =", "less noise would not put it first");
         let summary = Grid::of_summary(&report);
         assert_eq!(summary.rows[1][2], "1.200 ~");
     }
