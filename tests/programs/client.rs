@@ -20,12 +20,22 @@ pub(crate) struct Response {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)
-            .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self::try_connect(address)
+            .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
+    }
+
+    /// The failure that meets a client whom the server at `address` resets at once: the reset may
+    /// come while `connect` still waits.
+    pub(crate) fn turned_away(address: SocketAddr) -> io::Error {
+        Self::try_connect(address).and_then(|mut client| client.rest()).expect_err("it is reset")
+    }
+
+    fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         // Small, because some tests have ten thousand.
-        Self { stream: BufReader::with_capacity(512, stream) }
+        Ok(Self { stream: BufReader::with_capacity(512, stream) })
     }
 
     /// The address that this is connected to.
