@@ -20,16 +20,14 @@ use inferno::collapse::perf::{Folder, Options as FolderOptions};
 use inferno::flamegraph;
 
 use crate::Cores;
+use crate::asked::Asked;
 use crate::failure::{Attempt, Failure, Outcome};
-use crate::load::{Job, Load};
+use crate::load::Load;
 use crate::process::{Family, pin_to};
-use crate::server::{Guarded, Server, pinned};
+use crate::server::{ALL_ARE_IN, Guarded, Server, pinned};
 use crate::table::Table;
 use crate::traffic::{ECHO_BYTES, Kind};
 
-/// By then a server has taken every connection; a listener that it has not would
-/// wait for a line that was sent before.
-const ALL_ARE_IN: Duration = Duration::from_millis(200);
 const WARM_UP: Duration = Duration::from_millis(500);
 /// What perf needs to begin, and to end.
 const AROUND: Duration = Duration::from_secs(1);
@@ -42,15 +40,8 @@ pub(crate) struct Options {
     /// Command of the server to look into
     #[arg(long, value_name = "COMMAND")]
     server: String,
-    /// What to ask for
-    #[arg(long, value_enum)]
-    kind: Kind,
-    /// Connections
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: u16,
-    /// Requests in one write
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pipeline: u16,
+    #[command(flatten)]
+    asked: Asked,
     /// Bytes of an echoed message
     #[arg(long, default_value_t = ECHO_BYTES)]
     bytes: u32,
@@ -74,11 +65,10 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let cannot = || format!("cannot write {}", options.out.display());
     fs::File::options().append(true).create(true).open(&options.out).attempt(cannot())?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let job = Job::new(server.address, options.kind, options.connections.into())
-        .pipeline(options.pipeline.into())
-        .bytes(options.bytes);
+    let job = options.asked.job(server.address).bytes(options.bytes);
     let mut load =
         Load::start(&if options.churn { job.churn() } else { job }, options.cores.load_core)?;
+    // A listener that is not in yet would wait for a line that was sent before.
     thread::sleep(ALL_ARE_IN);
     load.slice(WARM_UP)?;
     let data = std::env::temp_dir().join(format!("switchboard-flame-{}", std::process::id()));
@@ -151,14 +141,14 @@ fn drawn(folded: &str, title: &str) -> Outcome<Vec<u8>> {
 }
 
 fn title(options: &Options) -> String {
-    let many = match options.kind {
-        Kind::Echo => format!("{} connections, {} bytes", options.connections, options.bytes),
-        Kind::Http | Kind::File | Kind::Broadcast => format!("{} connections", options.connections),
+    let bytes = match options.asked.kind {
+        Kind::Echo => format!(" of {} bytes", options.bytes),
+        Kind::Http | Kind::File | Kind::Broadcast => String::new(),
     };
     let name = options.server.split_whitespace().next().unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
-    let kind = if options.churn { "churn" } else { options.kind.name() };
-    format!("{name}: {kind}, {many}, {} in a write", options.pipeline)
+    let churn = if options.churn { ", each over a new connection" } else { "" };
+    format!("{name}: {}{bytes}{churn}", options.asked)
 }
 
 fn print_parts(parts: BTreeMap<String, u64>) {

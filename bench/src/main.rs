@@ -39,6 +39,7 @@
     reason = "a benchmark reads the clock, and sleeps until what it measures is quiet"
 )]
 
+mod asked;
 mod compare;
 mod contenders;
 mod failure;

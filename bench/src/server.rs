@@ -18,6 +18,9 @@ use crate::failure::{Attempt, Failure, Outcome};
 use crate::process::{Family, pin_to};
 use crate::traffic::Kind;
 
+/// A server that is quiet for so long has taken every connection that waits.
+/// Nothing else tells: to a client one in the queue looks like one taken.
+pub(crate) const ALL_ARE_IN: Duration = Duration::from_millis(200);
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a server's standard error that are remembered.
 const KEPT_COMPLAINTS: usize = 4096;

@@ -15,12 +15,12 @@ use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Cores;
+use crate::asked::Asked;
 use crate::failure::{Attempt, Failure, Outcome};
-use crate::load::{Job, Load};
+use crate::load::Load;
 use crate::process::{Family, pin_to};
 use crate::server::{Guarded, Server, pinned};
 use crate::table::Table;
-use crate::traffic::Kind;
 
 const WARM_UP_REQUESTS: u64 = 2_000;
 const STRACE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,15 +31,8 @@ pub(crate) struct Options {
     /// Command of the server to measure
     #[arg(long, value_name = "COMMAND")]
     server: String,
-    /// What to ask for
-    #[arg(long, value_enum)]
-    kind: Kind,
-    /// Connections
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: u16,
-    /// Requests in one write
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pipeline: u16,
+    #[command(flatten)]
+    asked: Asked,
     /// Requests to count over
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     requests: u64,
@@ -51,8 +44,7 @@ pub(crate) struct Options {
 pub(crate) fn measure(options: &Options) -> Outcome<()> {
     pin_to(options.cores.load_core)?;
     let server = Server::start(&options.server, options.cores.server_core)?;
-    let job = Job::new(server.address, options.kind, options.connections.into())
-        .pipeline(options.pipeline.into());
+    let job = options.asked.job(server.address);
     let mut load = Load::start(&job, options.cores.load_core)?;
     load.requests(WARM_UP_REQUESTS)?;
     let strace = Strace::attach(&server.family(), options.cores.server_core)?;
@@ -169,12 +161,7 @@ fn parse_summary(summary: &str) -> Vec<(String, u64)> {
 }
 
 fn report(options: &Options, calls: &[(String, u64)], requests: u64) {
-    println!(
-        "{}, {} connections, {} requests in a write, {requests} requests",
-        options.kind.name(),
-        options.connections,
-        options.pipeline
-    );
+    println!("{}, {requests} requests", options.asked);
     let mut table = Table::new(&["system call", "calls", "per request"]);
     let total: u64 = calls.iter().map(|(_, count)| count).sum();
     let all = calls.iter().map(|(name, count)| (name.as_str(), *count));

@@ -18,12 +18,12 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::Cores;
+use crate::asked::Asked;
 use crate::failure::{Failure, Outcome};
-use crate::load::{Job, Load, Tally};
+use crate::load::{Load, Tally};
 use crate::process::{Family, pin_to};
 use crate::server::{Server, compile_limit};
 use crate::table::{Spread, Table};
-use crate::traffic::Kind;
 
 const WARM_UP: Duration = Duration::from_millis(300);
 /// Short enough that two neighbours meet the same weather, long enough that
@@ -48,15 +48,8 @@ pub(crate) struct Options {
     /// Another server to measure beside them; may be given again
     #[arg(long, value_name = "NAME=COMMAND")]
     other: Vec<String>,
-    /// What to ask for
-    #[arg(long, value_enum)]
-    kind: Kind,
-    /// Connections
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    connections: u16,
-    /// Requests in one write
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pipeline: u16,
+    #[command(flatten)]
+    asked: Asked,
     /// Rounds
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
@@ -121,7 +114,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
 fn contenders(options: &Options) -> Outcome<Vec<Contender>> {
     let limit = match &options.limit {
         Some(command) => command.clone(),
-        None => compile_limit(options.kind)?,
+        None => compile_limit(options.asked.kind)?,
     };
     let mut commands = vec![("limit", limit.as_str()), ("ours", options.ours.as_str())];
     for other in &options.other {
@@ -167,9 +160,7 @@ fn run_round(
 /// Starts, connects and warms up.
 fn prepare(options: &Options, contender: &Contender) -> Outcome<Running> {
     let server = Server::start(&contender.command, options.cores.server_core)?;
-    let job = Job::new(server.address, options.kind, options.connections.into())
-        .pipeline(options.pipeline.into());
-    let mut load = Load::start(&job, options.cores.load_core)?;
+    let mut load = Load::start(&options.asked.job(server.address), options.cores.load_core)?;
     load.slice(WARM_UP)?;
     thread::sleep(SETTLE);
     Ok(Running { family: server.family(), load, _server: server })
@@ -237,12 +228,8 @@ impl Contender {
 
 fn report(options: &Options, contenders: &[Contender]) {
     println!(
-        "{}, {} connections, {} requests in a write, {} rounds of {} s; median (min..max)",
-        options.kind.name(),
-        options.connections,
-        options.pipeline,
-        options.rounds,
-        options.seconds
+        "{}, {} rounds of {} s; median (min..max)",
+        options.asked, options.rounds, options.seconds
     );
     let mut table = Table::new(&[
         "server",

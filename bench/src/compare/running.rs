@@ -11,7 +11,7 @@ use crate::Cores;
 use crate::failure::{Failure, Outcome};
 use crate::load::{Beside, Job, Load, Tally};
 use crate::process::{Family, is_runnable};
-use crate::server::Server;
+use crate::server::{ALL_ARE_IN, Server};
 use crate::traffic::Kind;
 
 /// Until a server has come to rest its time is looked at again after this.
@@ -19,9 +19,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// One that has not come to rest by then never will, and would take the core from
 /// the others while they are measured.
 const LONGEST_UNREST: Duration = Duration::from_secs(2);
-/// A server that is quiet for so long has taken every connection that waits.
-/// Nothing else tells: to a client one in the queue looks like one taken.
-const ALL_ARE_IN: Duration = Duration::from_millis(200);
 /// Of the idle connections, those that are there at the first weighing.
 const FEW: u32 = 1_000;
 /// What a server does after its last reply, and the kernel after it.
