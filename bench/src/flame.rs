@@ -23,6 +23,7 @@ use crate::Cores;
 use crate::asked::Asked;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::load::Load;
+use crate::output::say;
 use crate::process::{Family, pin_to};
 use crate::server::{ALL_ARE_IN, Guarded, Server, pinned};
 use crate::table::Table;
@@ -78,9 +79,8 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let folded = folded(&script?)?;
     let parts = parts(&folded)?;
     fs::write(&options.out, drawn(&folded, &title(options))?).attempt(cannot())?;
-    print_parts(parts);
-    println!("flame graph: {}", options.out.display());
-    Ok(())
+    print_parts(parts)?;
+    say(format_args!("flame graph: {}", options.out.display()))
 }
 
 /// Has perf sample a server while its load is at work. Gives what it saw, as text.
@@ -151,7 +151,7 @@ fn title(options: &Options) -> String {
     format!("{name}: {}{bytes}{churn}", options.asked)
 }
 
-fn print_parts(parts: BTreeMap<String, u64>) {
+fn print_parts(parts: BTreeMap<String, u64>) -> Outcome<()> {
     let all: u64 = parts.values().sum();
     let mut sorted: Vec<_> = parts.into_iter().collect();
     sorted.sort_by_key(|&(_, samples)| std::cmp::Reverse(samples));
@@ -159,7 +159,7 @@ fn print_parts(parts: BTreeMap<String, u64>) {
     for (part, samples) in sorted {
         table.row(vec![part, format!("{:.1} %", 100.0 * samples as f64 / all as f64)]);
     }
-    table.print();
+    table.print()
 }
 
 /// How often each system call was under way, and how often none was.

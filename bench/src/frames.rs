@@ -18,6 +18,7 @@ use switchboard::{Address, Budget, EventLoop, Wait, services};
 use crate::Cores;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::load::{Job, Load};
+use crate::output::say;
 use crate::process::pin_to;
 use crate::table::Table;
 use crate::traffic::{ECHO_BYTES, Kind};
@@ -88,8 +89,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     if let Ok(Some(failed)) = connected.try_recv() {
         return Err(Failure::new(failed));
     }
-    played.report(options);
-    Ok(())
+    played.report(options)
 }
 
 struct Game {
@@ -149,14 +149,14 @@ impl Game {
 }
 
 impl Played {
-    fn report(&self, options: &Options) {
-        println!(
+    fn report(&self, options: &Options) -> Outcome<()> {
+        say(format_args!(
             "{} frames each way at {} a second, {} clients, a budget of {} us",
             self.took[0].len(),
             options.rate,
             options.clients,
             options.budget
-        );
+        ))?;
         let figures = |histogram: &Histogram<u64>| {
             [0.5, 0.99, 0.999, 1.0].map(|share| histogram.value_at_quantile(share) as f64)
         };
@@ -166,25 +166,25 @@ impl Played {
         };
         let columns = ["frame", "p50 us", "p99 us", "p99.9 us", "longest us"];
         for (name, histograms) in [("by the clock", &self.took), ("on the core", &self.worked)] {
-            println!("{name}:");
+            say(format_args!("{name}:"))?;
             let mut table = Table::new(&columns);
             let (without, with) = (figures(&histograms[0]), figures(&histograms[1]));
             table.row(row("without the server", without));
             table.row(row("with it", with));
             table.row(row("more", std::array::from_fn(|share| with[share] - without[share])));
-            table.print();
+            table.print()?;
         }
-        println!("a turn, past its budget:");
+        say("a turn, past its budget:")?;
         let mut table = Table::new(&["turn", columns[1], columns[2], columns[3], columns[4]]);
         table.row(row("by the clock", figures(&self.over[0])));
         table.row(row("on the core", figures(&self.over[1])));
-        table.print();
-        println!(
+        table.print()?;
+        say(format_args!(
             "{:.0} replies a second while it had turns; {} of {} turns left work over",
             self.replies as f64 * 2.0 / self.time.as_secs_f64(),
             self.cut,
             self.took[1].len()
-        );
+        ))
     }
 }
 

@@ -16,6 +16,7 @@ use clap::Args;
 use crate::Cores;
 use crate::failure::Outcome;
 use crate::load::{Beside, Job, Load};
+use crate::output::say;
 use crate::process::pin_to;
 use crate::server::Server;
 use crate::table::Table;
@@ -75,7 +76,6 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
             format!("{:.0}", tally.others.replies as f64 / tally.elapsed().as_secs_f64()),
         ]);
     }
-    println!("{}, waits of one polite client", options.kind.name());
-    table.print();
-    Ok(())
+    say(format_args!("{}, waits of one polite client", options.kind.name()))?;
+    table.print()
 }

@@ -15,6 +15,7 @@ use clap::Args;
 use crate::Cores;
 use crate::failure::{Failure, Outcome};
 use crate::load::{Job, Load};
+use crate::output::say;
 use crate::process::{Memory, pin_to};
 use crate::server::Server;
 use crate::table::Table;
@@ -58,22 +59,21 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let second = add(options, &server, options.many - options.few)?;
     let many = server.family().memory()?;
     table.row(row(options.many, many, Some(&second)));
-    println!("{}, each connection served once, then idle", options.kind.name());
-    table.print();
+    say(format_args!("{}, each connection served once, then idle", options.kind.name()))?;
+    table.print()?;
 
     let family = server.family();
     let (processes, threads) = (family.pids().len(), family.threads());
-    println!("processes of the server: {processes}, threads in them: {threads}");
+    say(format_args!("processes of the server: {processes}, threads in them: {threads}"))?;
     let added = f64::from(options.many - options.few);
     let slope = |few: u64, many: u64| (many as f64 - few as f64) / added;
-    println!(
+    say(format_args!(
         "bytes per idle connection, from {} to {}: {:.1} of Rss, {:.1} of RssAnon",
         options.few,
         options.many,
         slope(few.resident, many.resident),
         slope(few.anonymous, many.anonymous)
-    );
-    Ok(())
+    ))
 }
 
 /// Connections that are held until this is dropped.

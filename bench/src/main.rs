@@ -48,6 +48,7 @@ mod frames;
 mod greedy;
 mod idle;
 mod load;
+mod output;
 mod process;
 mod report;
 mod server;
@@ -118,7 +119,10 @@ fn main() -> ExitCode {
     // Servers and loads of ten thousand connections inherit this.
     match process::allow_all_descriptors().and_then(|()| dispatch(command)) {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(failure) if is_child => println!("{failure}"),
+        Err(failure) if is_child => {
+            // Nobody is left to hear it where this fails.
+            let _ = output::say(failure);
+        }
         Err(failure) => eprintln!("switchboard-bench: {failure}"),
     }
     ExitCode::from(2)

@@ -18,6 +18,7 @@ use crate::Cores;
 use crate::asked::Asked;
 use crate::failure::{Attempt, Failure, Outcome};
 use crate::load::Load;
+use crate::output::say;
 use crate::process::{Family, pin_to};
 use crate::server::{Guarded, Server, pinned};
 use crate::table::Table;
@@ -50,8 +51,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
     let strace = Strace::attach(&server.family(), options.cores.server_core)?;
     let tally = load.requests(options.requests)?;
     let calls = strace.count()?;
-    report(options, &calls, tally.requests);
-    Ok(())
+    report(options, &calls, tally.requests)
 }
 
 /// A running strace, and its messages from a thread that reads them.
@@ -160,8 +160,8 @@ fn parse_summary(summary: &str) -> Vec<(String, u64)> {
     calls
 }
 
-fn report(options: &Options, calls: &[(String, u64)], requests: u64) {
-    println!("{}, {requests} requests", options.asked);
+fn report(options: &Options, calls: &[(String, u64)], requests: u64) -> Outcome<()> {
+    say(format_args!("{}, {requests} requests", options.asked))?;
     let mut table = Table::new(&["system call", "calls", "per request"]);
     let total: u64 = calls.iter().map(|(_, count)| count).sum();
     let all = calls.iter().map(|(name, count)| (name.as_str(), *count));
@@ -172,7 +172,7 @@ fn report(options: &Options, calls: &[(String, u64)], requests: u64) {
             format!("{:.4}", count as f64 / requests as f64),
         ]);
     }
-    table.print();
+    table.print()
 }
 
 #[cfg(test)]

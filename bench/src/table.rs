@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::failure::Outcome;
+use crate::output;
+
 /// Rows of text, the first being the header; prints them in aligned columns,
 /// the first to the left and the others to the right.
 #[derive(Debug)]
@@ -21,8 +24,8 @@ impl Table {
     }
 
     /// Prints the table to standard output.
-    pub(crate) fn print(&self) {
-        print!("{self}");
+    pub(crate) fn print(&self) -> Outcome<()> {
+        output::print(self)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::Cores;
 use crate::asked::Asked;
 use crate::failure::{Failure, Outcome};
 use crate::load::{Load, Tally};
+use crate::output::say;
 use crate::process::{Family, pin_to};
 use crate::server::{Server, compile_limit};
 use crate::table::{Spread, Table};
@@ -106,8 +107,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<()> {
         }
         eprintln!("{progress}");
     }
-    report(options, &contenders);
-    Ok(())
+    report(options, &contenders)
 }
 
 /// The limit comes first: the others are compared with it.
@@ -226,11 +226,11 @@ impl Contender {
     }
 }
 
-fn report(options: &Options, contenders: &[Contender]) {
-    println!(
+fn report(options: &Options, contenders: &[Contender]) -> Outcome<()> {
+    say(format_args!(
         "{}, {} rounds of {} s; median (min..max)",
         options.asked, options.rounds, options.seconds
-    );
+    ))?;
     let mut table = Table::new(&[
         "server",
         "CPU ns/request",
@@ -249,16 +249,19 @@ fn report(options: &Options, contenders: &[Contender]) {
             format!("{:.0} %", 100.0 - 100.0 * contender.spread(Sample::load_idle).median),
         ]);
     }
-    table.print();
+    table.print()?;
     for contender in contenders {
         let name = &contender.name;
         if contender.spread(Sample::server_busy).median >= LEAST_SERVER_BUSY {
             continue;
         }
         if contender.spread(Sample::load_idle).median < LEAST_LOAD_IDLE {
-            println!("note: {name} was not the busy side; the load was");
+            say(format_args!("note: {name} was not the busy side; the load was"))?;
         } else {
-            println!("note: {name} did not fill its core; the machine may have other work");
+            say(format_args!(
+                "note: {name} did not fill its core; the machine may have other work"
+            ))?;
         }
     }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CONTENDERS, Prepared, SERVICES, Workshop};
 use crate::failure::Outcome;
+use crate::output::say;
 use crate::report::model::Family;
 
 /// Options of `servers`.
@@ -25,16 +26,17 @@ pub(crate) fn list(options: &Options) -> Outcome<()> {
         }
         let prepared = Prepared::new(contender, &mut workshop);
         let said = prepared.info.absent.as_ref().map(|why| format!("absent: {why}"));
-        println!("{}: {}", contender.name, said.as_ref().unwrap_or(&prepared.info.version));
+        let said = said.as_ref().unwrap_or(&prepared.info.version);
+        say(format_args!("{}: {said}", contender.name))?;
         for service in SERVICES {
             if let Some(command) = prepared.command(service, 64, Path::new("PATH")) {
-                println!("    {command}");
+                say(format_args!("    {command}"))?;
             } else if let Some(why) = contender.refusal(service) {
-                println!("    no {}: {why}", service.name());
+                say(format_args!("    no {}: {why}", service.name()))?;
             }
         }
         if let Some(skips) = contender.skips {
-            println!("    leaves out: {skips}");
+            say(format_args!("    leaves out: {skips}"))?;
         }
     }
     Ok(())

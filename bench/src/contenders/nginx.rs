@@ -20,6 +20,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::making::run;
 use crate::failure::{Attempt, Failure, Outcome};
+use crate::output::say;
 
 /// More than any scenario has.
 const CONNECTIONS: u64 = 20_000;
@@ -103,8 +104,7 @@ pub(crate) fn become_nginx(options: &Options) -> Outcome<()> {
 fn print_version(program: &Path) -> Outcome<()> {
     let output = run("nginx", Command::new(program).arg("-v")).map_err(Failure::new)?;
     let line = String::from_utf8_lossy(&output.stderr);
-    println!("{}", line.trim().trim_start_matches("nginx version: "));
-    Ok(())
+    say(line.trim().trim_start_matches("nginx version: "))
 }
 
 /// One worker, no log of accesses, sendfile; and nothing that would end a
