@@ -15,6 +15,8 @@ use crate::failure::{Failure, Outcome};
 /// What two reports have in common.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Agreement {
+    /// Pairs that both rank, and one of them in doubt.
+    doubtful: usize,
     /// Pairs of which both say the same.
     same: usize,
     /// Pairs that one of them cannot tell apart, in words.
@@ -41,9 +43,12 @@ impl Agreement {
             let names: Vec<_> = scenario.rows.iter().map(|row| row.server.as_str()).collect();
             for (index, &one) in names.iter().enumerate() {
                 for &two in &names[index + 1..] {
-                    let orders = (judged.sure_order(one, two), twin.sure_order(one, two));
-                    if let (Some(first), Some(second)) = orders {
-                        found.note(&scenario.name, (one, two), (first, second));
+                    match (judged.pair(one, two), twin.pair(one, two)) {
+                        (Some(first), Some(second)) if first.is_sure && second.is_sure => {
+                            found.note(&scenario.name, (one, two), (first.order, second.order));
+                        }
+                        (Some(_), Some(_)) => found.doubtful += 1,
+                        (None, _) | (_, None) => {}
                     }
                 }
             }
@@ -72,11 +77,12 @@ impl Agreement {
 
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.same + self.open.len() + self.opposite.len();
+        let sure = self.same + self.open.len() + self.opposite.len();
         writeln!(
             f,
-            "{all} pairs of servers are ranked by both beyond doubt: {} alike, {} told apart by one \
-             alone, {} the other way round",
+            "{sure} of {} pairs of servers are ranked by both beyond doubt: {} alike, {} told apart \
+             by one alone, {} the other way round",
+            sure + self.doubtful,
             self.same,
             self.open.len(),
             self.opposite.len()
@@ -131,7 +137,8 @@ mod tests {
         let rows = vec![figures(&[1.0; 3]), figures(&[1.02, 1.06, 1.1])];
         first.scenarios = vec![scenario(&mut first.servers, rows)];
         let found = Agreement::of(&first, &first).expect("they have a scenario in common");
-        assert_eq!(found, Agreement::default());
+        assert_eq!(found, Agreement { doubtful: 1, ..Agreement::default() });
+        assert!(found.to_string().starts_with("0 of 1 pairs"), "{found}");
     }
 
     #[test]

@@ -3,15 +3,13 @@
 //!
 //! Servers are compared by CPU time for each unit, as a ratio to the limit's
 //! where it took part (taken in neighbouring slices, it is the steadier
-//! figure), else to our event loop's, else as it is. Every figure is the
-//! median over the rounds, and its spread is that of the middle half of them.
+//! figure), else to our event loop's, else as it is; and two by two, see [`pair`](super::pair).
+//! What is shown is the median over the rounds, and the spread that decides about
+//! noise that of the middle half of them.
 //!
 //! - A figure is *noisy* when that spread is more than [`NOISY`] of the median.
-//!   A ranking is *doubtful* when it rests on a noisy figure and would be another
-//!   if noisy figures spread twice as much: not every noise puts one server
-//!   before another.
-//! - One server is *ahead* of another when its spread ends below the other's
-//!   and their medians differ by at least [`NEAR`]; otherwise they tie.
+//! - A server's place is how many are ahead of it. It is *doubtful* when its
+//!   order with anyone is.
 //! - A server is *not ranked* when it left its core idle while the load did
 //!   not: then the load decided what was measured. Neither is one that such a
 //!   server seems to be ahead of: whether it is cannot be said.
@@ -19,13 +17,11 @@
 use std::cmp::Ordering;
 
 use super::model::{Family, Figures, Outcome, Report, Round, ScenarioResult, ServerInfo};
+use super::pair::Pair;
 use crate::table::Spread;
 
 /// A spread of more than this part of the median is noise.
 pub(crate) const NOISY: f64 = 0.05;
-/// Medians that differ by less than this part are not told apart: what the
-/// limit measured against itself can be off by in a run.
-pub(crate) const NEAR: f64 = 0.02;
 /// A server with less than this on its core was not the busy side.
 pub(crate) const LEAST_SERVER_BUSY: f64 = 0.90;
 /// A load with less idle time than this may have held the server back.
@@ -95,9 +91,10 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
             (Outcome::Measured(_), None) => {}
         }
     }
-    let places: Vec<Place> = standings.iter().map(|standing| place(standing, &standings)).collect();
     let basis = Basis::of(&standings);
-    let doubts: Vec<bool> = standings.iter().map(|its| is_doubtful(its, &standings)).collect();
+    let places: Vec<Place> = standings.iter().map(|its| place(its, &standings, basis)).collect();
+    let doubts: Vec<bool> =
+        standings.iter().map(|its| is_doubtful(its, &standings, basis)).collect();
     for ((standing, place), is_doubtful) in standings.iter_mut().zip(places).zip(doubts) {
         standing.is_noisy = is_noisy(basis.figure(standing));
         standing.is_doubtful = is_doubtful;
@@ -106,14 +103,13 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
     Judged { scenario, standings, refused }
 }
 
-fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
+fn place(its: &Standing<'_>, all: &[Standing<'_>], basis: Basis) -> Place {
     if !its.may_be_ranked() {
         return Place::NotRanked;
     }
-    let others = all.iter().filter(|other| other.server.name != its.server.name);
     let (mut ahead, mut ties) = (0, false);
-    for other in others {
-        match order(other, its, Basis::of(all)) {
+    for other in its.others(all) {
+        match basis.pair(other, its).order {
             Ordering::Less if !other.may_be_ranked() => return Place::Unknown,
             Ordering::Less => ahead += 1,
             Ordering::Equal => ties |= other.may_be_ranked(),
@@ -124,39 +120,8 @@ fn place(its: &Standing<'_>, all: &[Standing<'_>]) -> Place {
 }
 
 /// Whether noise may have put a server where it is.
-fn is_doubtful(its: &Standing<'_>, all: &[Standing<'_>]) -> bool {
-    let basis = Basis::of(all);
-    all.iter().any(|other| !is_sure(basis.figure(its), basis.figure(other)))
-}
-
-/// Whether two figures would stand to each other as they do if they spread twice as much, as far
-/// as they are noisy.
-fn is_sure(one: Spread, other: Spread) -> bool {
-    let twice = |its: Spread| match is_noisy(its) {
-        true => {
-            Spread { low: 2.0 * its.low - its.median, high: 2.0 * its.high - its.median, ..its }
-        }
-        false => its,
-    };
-    order_of(one, other) == order_of(twice(one), twice(other))
-}
-
-/// Less: the one is ahead of the other. Equal: they tie.
-fn order(one: &Standing<'_>, other: &Standing<'_>, basis: Basis) -> Ordering {
-    order_of(basis.figure(one), basis.figure(other))
-}
-
-fn order_of(one: Spread, other: Spread) -> Ordering {
-    let is_ahead = |its: Spread, other: Spread| {
-        its.high < other.low && its.median <= other.median * (1.0 - NEAR)
-    };
-    if is_ahead(one, other) {
-        Ordering::Less
-    } else if is_ahead(other, one) {
-        Ordering::Greater
-    } else {
-        Ordering::Equal
-    }
+fn is_doubtful(its: &Standing<'_>, all: &[Standing<'_>], basis: Basis) -> bool {
+    its.others(all).any(|other| !basis.pair(its, other).is_sure)
 }
 
 /// What servers are compared by: the same figure for all of a scenario.
@@ -176,6 +141,22 @@ impl Basis {
         } else {
             Self::Cost
         }
+    }
+
+    /// How two stand to each other by it.
+    fn pair(self, one: &Standing<'_>, other: &Standing<'_>) -> Pair {
+        let rounds = one.figures.rounds.iter().zip(&other.figures.rounds);
+        let quotients = rounds.map(|(one, other)| self.in_round(one) / self.in_round(other));
+        Pair::of(Spread::of(quotients))
+    }
+
+    fn in_round(self, round: &Round) -> f64 {
+        let ratio = match self {
+            Self::ToLimit => round.ratio_to_limit,
+            Self::ToOurs => round.ratio_to_ours,
+            Self::Cost => None,
+        };
+        ratio.unwrap_or_else(|| cost(round))
     }
 
     fn figure(self, standing: &Standing<'_>) -> Spread {
@@ -198,16 +179,21 @@ impl<'a> Judged<'a> {
         standings
     }
 
-    /// How two servers stand to each other; none unless both are ranked, and noise would not
-    /// change it. Less: the one is ahead of the other. Equal: they tie.
-    pub(crate) fn sure_order(&self, one: &str, other: &str) -> Option<Ordering> {
-        let basis = Basis::of(&self.standings);
-        let figure = |name: &str| {
+    /// How two servers stand to each other, unless one has no place.
+    pub(crate) fn pair(&self, one: &str, other: &str) -> Option<Pair> {
+        let ranked = |name: &str| {
             let its = self.standings.iter().find(|its| its.server.name == name)?;
-            its.place.is_known().then(|| basis.figure(its))
+            its.place.is_known().then_some(its)
         };
-        let (one, other) = (figure(one)?, figure(other)?);
-        is_sure(one, other).then(|| order_of(one, other))
+        Some(Basis::of(&self.standings).pair(ranked(one)?, ranked(other)?))
+    }
+
+    /// The same, of every two that have a place.
+    fn pairs(&self) -> impl Iterator<Item = Pair> {
+        self.standings.iter().enumerate().flat_map(|(index, one)| {
+            let others = self.standings[index + 1..].iter();
+            others.filter_map(|other| self.pair(&one.server.name, &other.server.name))
+        })
     }
 }
 
@@ -224,7 +210,7 @@ impl<'a> Standing<'a> {
         Self {
             server,
             figures,
-            cost: spread(|round| round.server_cpu_ns as f64 / round.units as f64),
+            cost: spread(cost),
             to_limit: ratio(|round| round.ratio_to_limit),
             to_ours: ratio(|round| round.ratio_to_ours),
             per_second: spread(|round| round.units as f64 * 1e9 / round.elapsed_ns as f64),
@@ -236,6 +222,10 @@ impl<'a> Standing<'a> {
         }
     }
 
+    fn others<'b>(&self, all: &'b [Self]) -> impl Iterator<Item = &'b Self> {
+        all.iter().filter(|other| other.server.name != self.server.name)
+    }
+
     fn may_be_ranked(&self) -> bool {
         self.server_busy >= LEAST_SERVER_BUSY || 1.0 - self.load_busy >= LEAST_LOAD_IDLE
     }
@@ -245,18 +235,41 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// Nanoseconds of server CPU for each unit.
+fn cost(round: &Round) -> f64 {
+    round.server_cpu_ns as f64 / round.units as f64
+}
+
 /// Whether the rounds disagree too much about a figure.
 pub(crate) fn is_noisy(figure: Spread) -> bool {
     figure.high - figure.low > NOISY * figure.median
 }
 
-/// How many rankings a report makes and how many of them are doubtful.
-pub(crate) fn doubtful_rankings(report: &Report) -> (usize, usize) {
-    let judged = report.scenarios.iter().map(|scenario| judge(report, scenario));
-    judged.fold((0, 0), |(all, doubtful), judged| {
-        let ranked = || judged.standings.iter().filter(|its| its.place.is_known());
-        (all + ranked().count(), doubtful + ranked().filter(|its| its.is_doubtful).count())
-    })
+/// How much of what a report says about order noise may have made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Doubts {
+    /// Servers with a place, over all scenarios, and how many of these are doubtful.
+    pub(crate) places: (usize, usize),
+    /// Pairs of them, and of how many the order is.
+    pub(crate) pairs: (usize, usize),
+}
+
+impl Doubts {
+    pub(crate) fn about(report: &Report) -> Self {
+        let mut found = Self::default();
+        for scenario in &report.scenarios {
+            let judged = judge(report, scenario);
+            for its in judged.standings.iter().filter(|its| its.place.is_known()) {
+                found.places.0 += 1;
+                found.places.1 += usize::from(its.is_doubtful);
+            }
+            for pair in judged.pairs() {
+                found.pairs.0 += 1;
+                found.pairs.1 += usize::from(!pair.is_sure);
+            }
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -278,14 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn servers_whose_spreads_part_are_ranked() {
-        let found = places(&[&[1.2, 1.21, 1.22], &[1.0, 1.0, 1.01], &[1.5, 1.5, 1.5]]);
+    fn servers_are_ranked_whatever_their_rounds_have_in_common() {
+        let found = places(&[&[1.2, 1.21, 1.92], &[1.0, 1.0, 1.6], &[1.5, 1.5, 2.4]]);
         assert_eq!(found, [behind(1, false), behind(0, false), behind(2, false)]);
     }
 
     #[test]
-    fn servers_whose_spreads_overlap_tie() {
-        let found = places(&[&[1.0, 1.1, 1.2], &[1.15, 1.3, 1.4], &[2.0, 2.0, 2.0]]);
+    fn servers_of_which_each_was_ahead_in_a_round_tie() {
+        let found = places(&[&[1.0, 1.1, 1.2], &[1.15, 1.05, 1.4], &[2.0, 2.0, 2.0]]);
         assert_eq!(found, [behind(0, true), behind(0, true), behind(2, false)]);
     }
 
@@ -339,12 +352,18 @@ mod tests {
             let mut report = report();
             let rows = ratios.iter().map(|ratios| figures(ratios)).collect();
             report.scenarios = vec![scenario(&mut report.servers, rows)];
-            doubtful_rankings(&report)
+            let Doubts { places, pairs } = Doubts::about(&report);
+            [places, pairs]
         };
         let noisy: &[f64] = &[3.0, 3.1, 3.2];
-        assert_eq!(doubtful(&[&[1.0; 3], noisy]), (2, 0), "it is far behind");
-        assert_eq!(doubtful(&[&[1.0; 3], &[2.92; 3], noisy]), (3, 2), "it is just behind");
-        assert_eq!(doubtful(&[&[1.0; 3], &[3.05; 3], noisy]), (3, 0), "they tie anyway");
-        assert_eq!(doubtful(&[&[1.0, 1.01, 1.02], &[1.05, 1.06, 1.07]]), (2, 0), "no noise");
+        assert_eq!(doubtful(&[&[1.0; 3], noisy]), [(2, 0), (1, 0)], "it is far behind");
+        assert_eq!(
+            doubtful(&[&[1.0; 3], &[2.92; 3], noisy]),
+            [(3, 2), (3, 1)],
+            "it is just behind"
+        );
+        assert_eq!(doubtful(&[&[1.0; 3], &[3.05; 3], noisy]), [(3, 0), (3, 0)], "they tie anyway");
+        let quiet = doubtful(&[&[1.0, 1.01, 1.02], &[1.05, 1.06, 1.07]]);
+        assert_eq!(quiet, [(2, 0), (1, 0)], "no noise");
     }
 }

@@ -22,7 +22,7 @@ use super::file::replace;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
 use super::growth;
-use super::judge::{doubtful_rankings, judge};
+use super::judge::{Doubts, judge};
 use super::model::Report;
 use super::{units, words};
 use crate::failure::{Attempt, Failure, Outcome};
@@ -115,8 +115,7 @@ fn circumstances(text: &mut String, report: &Report) {
     for (name, value) in words::circumstances(report) {
         let _ = writeln!(text, "- {name}: {}", escaped(&value));
     }
-    let (all, doubtful) = doubtful_rankings(report);
-    let _ = writeln!(text, "\n{}", escaped(&words::reliability(all, doubtful)));
+    let _ = writeln!(text, "\n{}", escaped(&words::reliability(Doubts::about(report))));
 }
 
 fn grid(text: &mut String, grid: &Grid) {

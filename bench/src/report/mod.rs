@@ -15,12 +15,12 @@ mod judge;
 mod marked;
 pub(crate) mod model;
 mod page;
+mod pair;
 #[cfg(test)]
 mod samples;
 mod units;
 mod words;
 
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -28,7 +28,8 @@ use clap::Args;
 use self::agreement::Agreement;
 use self::grid::Grid;
 use self::model::Report;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
+use crate::output;
 
 /// Options of `report`.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ pub(crate) struct Options {
 pub(crate) fn show(options: &Options) -> Outcome<()> {
     let report = file::read(&options.file)?;
     if let Some(other) = &options.against {
-        return say(&Agreement::of(&report, &file::read(other)?)?.to_string());
+        return output::print(Agreement::of(&report, &file::read(other)?)?);
     }
     if let Some(path) = &options.page {
         file::replace(path, &page::of(&report)?)?;
@@ -61,19 +62,9 @@ pub(crate) fn show(options: &Options) -> Outcome<()> {
     print(&report)
 }
 
-/// Prints the tables of a report to standard output. A reader that has seen
-/// enough, such as `head`, is no failure.
+/// Prints the tables of a report to standard output.
 pub(crate) fn print(report: &Report) -> Outcome<()> {
-    say(&tables(report))
-}
-
-fn say(text: &str) -> Outcome<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::because("cannot print the tables", error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    output::print(tables(report))
 }
 
 fn tables(report: &Report) -> String {
@@ -86,8 +77,7 @@ fn tables(report: &Report) -> String {
         text += &format!("\n{}: {}\n{grid}", scenario.name, scenario.title);
     }
     text += &format!("\n{}", Grid::of_summary(report));
-    let (all, doubtful) = judge::doubtful_rankings(report);
-    text += &format!("\n{}\n", words::reliability(all, doubtful));
+    text += &format!("\n{}\n", words::reliability(judge::Doubts::about(report)));
     for server in &report.servers {
         if let Some(why) = &server.absent {
             text += &format!("{} is absent: {why}\n", server.name);

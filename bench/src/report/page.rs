@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::gallery::{self, Chart};
 use super::grid::Grid;
 use super::growth;
-use super::judge::{doubtful_rankings, judge};
+use super::judge::{Doubts, judge};
 use super::model::{Family, Report, ServerInfo};
 use super::words;
 use crate::failure::Outcome;
@@ -66,8 +66,7 @@ fn head(page: &mut String, report: &Report) {
         let _ = writeln!(page, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
     }
     page.push_str("</dl>\n");
-    let (all, doubtful) = doubtful_rankings(report);
-    paragraph(page, &words::reliability(all, doubtful));
+    paragraph(page, &words::reliability(Doubts::about(report)));
     page.push_str("<nav>");
     for scenario in &report.scenarios {
         let name = escaped(&scenario.name);

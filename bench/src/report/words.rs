@@ -1,7 +1,8 @@
 //! What a report says in words, the same wherever it is shown.
 
-use super::judge::{LEAST_LOAD_IDLE, LEAST_SERVER_BUSY, NEAR, NOISY};
+use super::judge::{Doubts, LEAST_LOAD_IDLE, LEAST_SERVER_BUSY, NOISY};
 use super::model::{Family, Report, ServerInfo};
+use super::pair::NEAR;
 use super::units::{bytes, count, percent};
 
 /// What the table of all scenarios shows.
@@ -35,14 +36,18 @@ pub(super) fn circumstances(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// How far the rankings can be relied on.
-pub(super) fn reliability(rankings: usize, doubtful: usize) -> String {
+pub(super) fn reliability(doubts: Doubts) -> String {
+    let Doubts { places: (places, doubtful_places), pairs: (pairs, doubtful_pairs) } = doubts;
     format!(
         "A figure is noisy (~) when its rounds spread by more than {} of their median, the lowest \
-         and the highest quarter left out. {doubtful} of {rankings} rankings are doubtful (~ \
-         behind the place): they would be others if noisy figures spread twice as much. Two servers \
-         tie (=) where these spreads overlap or the medians differ by less than {}. A server \
-         that used less than {} of its core while the load was idle for less than {} is not \
-         ranked, nor is one that such a server seems to be ahead of. Figures are medians over the rounds; in parentheses is the range of all rounds.",
+         and the highest quarter left out. One server is ahead of another when it cost less in \
+         every round, and by at least {} in the median of the rounds; otherwise they tie (=): \
+         this run does not tell them apart. Their order is doubtful when what the one cost over \
+         what the other did is noisy, and would say another if its middle half were twice as wide: \
+         {doubtful_pairs} of {pairs} pairs are, and with them {doubtful_places} of {places} \
+         places (~ behind the place). A server that used less than {} of its core while the load \
+         was idle for less than {} is not ranked, nor is one that such a server seems to be \
+         ahead of. Figures are medians over the rounds; in parentheses is the range of all rounds.",
         percent(NOISY),
         percent(NEAR),
         percent(LEAST_SERVER_BUSY),
