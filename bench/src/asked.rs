@@ -1,4 +1,4 @@
-//! What the single measurements ask of a server: one set of options for all.
+//! What `wire`, `syscalls` and `flame` ask of a server: one set of options.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -142,7 +142,7 @@ fn drawn(folded: &str, title: &str) -> Outcome<Vec<u8>> {
 
 fn title(options: &Options) -> String {
     let bytes = match options.asked.kind {
-        Kind::Echo => format!(" of {} bytes", options.bytes),
+        Kind::Echo => format!(", {} bytes each", options.bytes),
         Kind::Http | Kind::File | Kind::Broadcast => String::new(),
     };
     let name = options.server.split_whitespace().next().unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 /// What two reports have in common.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Agreement {
-    /// Pairs that both rank, and one of them in doubt.
+    /// Pairs that both rank, at least one of them in doubt.
     doubtful: usize,
     /// Pairs of which both say the same.
     same: usize,

@@ -93,12 +93,14 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
     }
     let basis = Basis::of(&standings);
     let places: Vec<Place> = standings.iter().map(|its| place(its, &standings, basis)).collect();
+    for (standing, place) in standings.iter_mut().zip(places) {
+        standing.is_noisy = is_noisy(basis.figure(standing));
+        standing.place = place;
+    }
     let doubts: Vec<bool> =
         standings.iter().map(|its| is_doubtful(its, &standings, basis)).collect();
-    for ((standing, place), is_doubtful) in standings.iter_mut().zip(places).zip(doubts) {
-        standing.is_noisy = is_noisy(basis.figure(standing));
+    for (standing, is_doubtful) in standings.iter_mut().zip(doubts) {
         standing.is_doubtful = is_doubtful;
-        standing.place = place;
     }
     Judged { scenario, standings, refused }
 }
@@ -119,9 +121,10 @@ fn place(its: &Standing<'_>, all: &[Standing<'_>], basis: Basis) -> Place {
     Place::Behind { ahead, ties }
 }
 
-/// Whether noise may have put a server where it is.
+/// Whether noise may have put a server where it is, among those that have places.
 fn is_doubtful(its: &Standing<'_>, all: &[Standing<'_>], basis: Basis) -> bool {
-    its.others(all).any(|other| !basis.pair(its, other).is_sure)
+    let mut others = its.others(all).filter(|other| other.place.is_known());
+    others.any(|other| !basis.pair(its, other).is_sure)
 }
 
 /// What servers are compared by: the same figure for all of a scenario.
@@ -147,7 +150,7 @@ impl Basis {
     fn pair(self, one: &Standing<'_>, other: &Standing<'_>) -> Pair {
         let rounds = one.figures.rounds.iter().zip(&other.figures.rounds);
         let quotients = rounds.map(|(one, other)| self.in_round(one) / self.in_round(other));
-        Pair::of(Spread::of(quotients))
+        Pair::of(quotients)
     }
 
     fn in_round(self, round: &Round) -> f64 {
@@ -156,6 +159,7 @@ impl Basis {
             Self::ToOurs => round.ratio_to_ours,
             Self::Cost => None,
         };
+        // Every round has the ratio that is the basis.
         ratio.unwrap_or_else(|| cost(round))
     }
 
@@ -331,6 +335,25 @@ mod tests {
         let judged = judge(&report, &report.scenarios[0]);
         let found: Vec<_> = judged.standings.iter().map(|standing| standing.place).collect();
         assert_eq!(found, [Place::NotRanked, behind(0, false), Place::Unknown]);
+    }
+
+    #[test]
+    fn where_the_limit_has_no_part_our_loop_is_the_measure_and_without_it_the_cost() {
+        let judged_by = |ratios: [Option<f64>; 2]| {
+            let mut report = report();
+            let mut rows = vec![figures(&[1.2; 3]), figures(&[1.0; 3])];
+            for (figures, ratio) in rows.iter_mut().zip(ratios) {
+                for round in &mut figures.rounds {
+                    (round.ratio_to_limit, round.ratio_to_ours) = (None, ratio);
+                }
+            }
+            report.scenarios = vec![scenario(&mut report.servers, rows)];
+            let judged = judge(&report, &report.scenarios[0]);
+            judged.standings.iter().map(|standing| standing.place).collect::<Vec<_>>()
+        };
+        let ours = judged_by([Some(1.0), Some(1.1)]);
+        assert_eq!(ours, [behind(0, false), behind(1, false)]);
+        assert_eq!(judged_by([Some(1.0), None]), [behind(1, false), behind(0, false)]);
     }
 
     #[test]

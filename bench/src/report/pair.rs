@@ -1,23 +1,24 @@
 //! Which of two servers is ahead, and whether noise may have said so.
 //!
 //! They are compared round by round: what the one cost, over what the other
-//! cost in the same round. What the machine did in a round, or the limit that
-//! both are measured by, met them both and drops out, so this quotient is far
-//! steadier than either figure.
+//! cost in the same round. What a bad moment did to the limit, by which both are
+//! measured, moves both figures and not their order. Quotients are compared by
+//! their logarithms, so that it does not matter who is named first.
 //!
-//! - One is *ahead* when it was in every round, and by [`NEAR`] in the median;
-//!   otherwise they *tie*: this run does not tell them apart.
+//! - One is *ahead* when it was in every round that both have, and by [`NEAR`] in
+//!   the median; otherwise they *tie*: this run does not tell them apart. One bad
+//!   round is enough for that, because a tie claims nothing.
 //! - Their order is *doubtful* when the quotient is noisy and its middle half
 //!   would say another if it were twice as wide: not every noise puts one server
 //!   before another.
 
 use std::cmp::Ordering;
 
-use super::judge::is_noisy;
+use super::judge::NOISY;
 use crate::table::Spread;
 
-/// Medians that differ by less than this part are not told apart: what the
-/// limit measured against itself can be off by in a run.
+/// Who costs less by less than this part is not told apart: what the limit
+/// measured against itself can be off by in a run.
 pub(super) const NEAR: f64 = 0.02;
 
 /// How two servers stand to each other.
@@ -31,18 +32,20 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Judges what the one cost over what the other did, in each round.
-    pub(super) fn of(quotient: Spread) -> Self {
-        let Spread { median, low, high, min, max } = quotient;
+    pub(super) fn of(quotients: impl Iterator<Item = f64>) -> Self {
+        let Spread { median, low, high, min, max } = Spread::of(quotients.map(f64::ln));
         let order = order_of(min, median, max);
         let twice = order_of(2.0 * low - median, median, 2.0 * high - median);
-        Self { order, is_sure: !is_noisy(quotient) || order == twice }
+        Self { order, is_sure: high - low <= NOISY || order == twice }
     }
 }
 
+/// The order by logarithms of quotients.
 fn order_of(least: f64, median: f64, most: f64) -> Ordering {
-    if most < 1.0 && median <= 1.0 - NEAR {
+    let is_near = median.abs() < -(1.0 - NEAR).ln();
+    if most < 0.0 && !is_near {
         Ordering::Less
-    } else if least > 1.0 && median >= 1.0 / (1.0 - NEAR) {
+    } else if least > 0.0 && !is_near {
         Ordering::Greater
     } else {
         Ordering::Equal
@@ -55,7 +58,9 @@ mod tests {
 
     /// The order by these rounds, and whether it is sure.
     fn judged(rounds: &[f64]) -> (Ordering, bool) {
-        let Pair { order, is_sure } = Pair::of(Spread::of(rounds.iter().copied()));
+        let Pair { order, is_sure } = Pair::of(rounds.iter().copied());
+        let swapped = Pair::of(rounds.iter().map(|quotient| 1.0 / quotient));
+        assert_eq!(swapped, Pair { order: order.reverse(), is_sure }, "whoever is named first");
         (order, is_sure)
     }
 
