@@ -35,6 +35,7 @@ pub(crate) struct Judged<'a> {
     pub(crate) standings: Vec<Standing<'a>>,
     /// Who could not be measured, and why.
     pub(crate) refused: Vec<(&'a str, &'a str)>,
+    basis: Basis,
 }
 
 /// One server's figures over all rounds, and its place.
@@ -102,7 +103,7 @@ pub(crate) fn judge<'a>(report: &'a Report, scenario: &'a ScenarioResult) -> Jud
     for (standing, is_doubtful) in standings.iter_mut().zip(doubts) {
         standing.is_doubtful = is_doubtful;
     }
-    Judged { scenario, standings, refused }
+    Judged { scenario, standings, refused, basis }
 }
 
 fn place(its: &Standing<'_>, all: &[Standing<'_>], basis: Basis) -> Place {
@@ -149,8 +150,11 @@ impl Basis {
     /// How two stand to each other by it.
     fn pair(self, one: &Standing<'_>, other: &Standing<'_>) -> Pair {
         let rounds = one.figures.rounds.iter().zip(&other.figures.rounds);
-        let quotients = rounds.map(|(one, other)| self.in_round(one) / self.in_round(other));
-        Pair::of(quotients)
+        Pair::of(rounds.map(|(one, other)| self.in_round(one) / self.in_round(other)))
+    }
+
+    fn figure(self, standing: &Standing<'_>) -> Spread {
+        Spread::of(standing.figures.rounds.iter().map(|round| self.in_round(round)))
     }
 
     fn in_round(self, round: &Round) -> f64 {
@@ -162,22 +166,12 @@ impl Basis {
         // Every round has the ratio that is the basis.
         ratio.unwrap_or_else(|| cost(round))
     }
-
-    fn figure(self, standing: &Standing<'_>) -> Spread {
-        let ratio = match self {
-            Self::ToLimit => standing.to_limit,
-            Self::ToOurs => standing.to_ours,
-            Self::Cost => None,
-        };
-        ratio.unwrap_or(standing.cost)
-    }
 }
 
 impl<'a> Judged<'a> {
     /// The standings as they are ranked, those that are ahead first.
     pub(crate) fn in_order(&self) -> Vec<&Standing<'a>> {
-        let basis = Basis::of(&self.standings);
-        let median = |its: &Standing<'_>| basis.figure(its).median;
+        let median = |its: &Standing<'_>| self.basis.figure(its).median;
         let mut standings: Vec<_> = self.standings.iter().collect();
         standings.sort_by(|one, other| median(one).total_cmp(&median(other)));
         standings
@@ -185,19 +179,13 @@ impl<'a> Judged<'a> {
 
     /// How two servers stand to each other, unless one has no place.
     pub(crate) fn pair(&self, one: &str, other: &str) -> Option<Pair> {
-        let ranked = |name: &str| {
-            let its = self.standings.iter().find(|its| its.server.name == name)?;
-            its.place.is_known().then_some(its)
-        };
-        Some(Basis::of(&self.standings).pair(ranked(one)?, ranked(other)?))
+        let named = |name: &str| self.ranked().find(|its| its.server.name == name);
+        Some(self.basis.pair(named(one)?, named(other)?))
     }
 
-    /// The same, of every two that have a place.
-    fn pairs(&self) -> impl Iterator<Item = Pair> {
-        self.standings.iter().enumerate().flat_map(|(index, one)| {
-            let others = self.standings[index + 1..].iter();
-            others.filter_map(|other| self.pair(&one.server.name, &other.server.name))
-        })
+    /// Those that have a place.
+    fn ranked(&self) -> impl Iterator<Item = &Standing<'a>> {
+        self.standings.iter().filter(|its| its.place.is_known())
     }
 }
 
@@ -263,13 +251,14 @@ impl Doubts {
         let mut found = Self::default();
         for scenario in &report.scenarios {
             let judged = judge(report, scenario);
-            for its in judged.standings.iter().filter(|its| its.place.is_known()) {
+            let ranked: Vec<_> = judged.ranked().collect();
+            for (index, its) in ranked.iter().enumerate() {
                 found.places.0 += 1;
                 found.places.1 += usize::from(its.is_doubtful);
-            }
-            for pair in judged.pairs() {
-                found.pairs.0 += 1;
-                found.pairs.1 += usize::from(!pair.is_sure);
+                for other in &ranked[index + 1..] {
+                    found.pairs.0 += 1;
+                    found.pairs.1 += usize::from(!judged.basis.pair(its, other).is_sure);
+                }
             }
         }
         found
