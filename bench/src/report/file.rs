@@ -25,13 +25,23 @@ pub(crate) fn read(path: &Path) -> Outcome<Report> {
 }
 
 /// Replaces a file in one step, so that whoever reads it meanwhile, or after
-/// this process was ended, finds the old text or the new one.
+/// this process was ended, finds the old text or the new one. A link stays one,
+/// and what is no file, such as a terminal, is written to.
 pub(super) fn replace(path: &Path, text: &str) -> Outcome<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
     let what = || format!("cannot write {}", path.display());
-    fs::write(&beside, text).attempt(what())?;
-    fs::rename(&beside, path).attempt(what())
+    if fs::metadata(path).is_ok_and(|its| !its.is_file()) {
+        return fs::write(path, text).attempt(what());
+    }
+    // Nothing is there yet where this fails, or the next step says why.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut beside = target.as_os_str().to_owned();
+    beside.push(".new");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &target));
+    if written.is_err() {
+        // It may not be there, and that it cannot be written is what has to be said.
+        let _ = fs::remove_file(&beside);
+    }
+    written.attempt(what())
 }
 
 fn check(report: &Report) -> Outcome<()> {
@@ -64,6 +74,9 @@ fn can_be_divided(round: &Round) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
     use super::super::samples;
     use super::*;
 
@@ -76,6 +89,26 @@ mod tests {
         assert_eq!(read(&path).expect("it can be read"), report);
         let files = fs::read_dir(folder.path()).expect("the folder is there").count();
         assert_eq!(files, 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").expect("it can be written");
+        symlink(&file, &link).expect("it can be linked");
+        replace(&link, "new").expect("it can be replaced");
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).expect("it can be read"), "new");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let socket = folder.path().join("socket");
+        let _listener = UnixListener::bind(&socket).expect("it can be bound");
+        replace(&socket, "text").expect_err("a socket cannot be opened");
+        assert!(!socket.is_file());
     }
 
     #[test]
